@@ -1,0 +1,110 @@
+// Package source knows where things stand: files that were read, positions in
+// them, and errors that show file:line:column, the line itself and the fix.
+package source
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// Pos is a place in a file: line and column count from 1, columns in characters.
+// The zero Pos is no place.
+type Pos struct {
+	File      string
+	Line, Col int
+}
+
+// IsZero tells whether p is no place.
+func (p Pos) IsZero() bool { return p.File == "" && p.Line == 0 }
+
+func (p Pos) String() string {
+	switch {
+	case p.Line == 0:
+		return p.File
+	case p.Col == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
+}
+
+// Error is one mistake in the input. Text is the source line it stands in.
+type Error struct {
+	Pos  Pos
+	Msg  string // lower case, no full stop
+	Text string // the line, without its end; "" when not known
+	Hint string // what mends it; "" when not known
+}
+
+func (e *Error) Error() string {
+	if e.Pos.IsZero() {
+		return e.Msg
+	}
+	return e.Pos.String() + ": " + e.Msg
+}
+
+// Errorf makes an Error at a place.
+func Errorf(p Pos, format string, args ...any) *Error {
+	return &Error{Pos: p, Msg: fmt.Sprintf(format, args...)}
+}
+
+// WithHint sets the hint and returns the error.
+func (e *Error) WithHint(format string, args ...any) *Error {
+	e.Hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+// Errors are all mistakes of one input, to be shown in one go.
+type Errors []*Error
+
+func (es Errors) Error() string {
+	var lines []string
+	for _, e := range es {
+		lines = append(lines, e.Error())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Add collects err: an *Error, Errors (also wrapped), or any other error, which gets the place p.
+func (es *Errors) Add(p Pos, err error) {
+	if err == nil {
+		return
+	}
+	var many Errors
+	var one *Error
+	switch {
+	case errors.As(err, &many):
+		*es = append(*es, many...)
+	case errors.As(err, &one):
+		*es = append(*es, one)
+	default:
+		*es = append(*es, &Error{Pos: p, Msg: err.Error()})
+	}
+}
+
+// Err is nil when nothing was collected, else the errors sorted by place, each once.
+func (es Errors) Err() error {
+	if len(es) == 0 {
+		return nil
+	}
+	out := append(Errors(nil), es...)
+	sort.SliceStable(out, func(i, j int) bool {
+		a, b := out[i].Pos, out[j].Pos
+		if a.File != b.File {
+			return a.File < b.File
+		}
+		if a.Line != b.Line {
+			return a.Line < b.Line
+		}
+		return a.Col < b.Col
+	})
+	uniq := out[:0]
+	for i, e := range out {
+		if i > 0 && e.Error() == out[i-1].Error() {
+			continue
+		}
+		uniq = append(uniq, e)
+	}
+	return uniq
+}
