@@ -1,0 +1,289 @@
+package modules
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+)
+
+// Errors that a door may answer, to be tested with errors.Is.
+var (
+	// ErrNotExist: there is no such file, account, unit or database cluster.
+	ErrNotExist = fs.ErrNotExist
+	// ErrDoor: the door does not do this, for instance an argv that is not on Look's list.
+	ErrDoor = errors.New("this is not allowed while looking")
+)
+
+// Reader is the host as Check sees it: it can look, not touch. Paths are
+// absolute. Every method may block and ends early when ctx is done.
+type Reader interface {
+	// Stat describes the path itself; a symbolic link is not followed.
+	// The error is ErrNotExist when nothing is there.
+	Stat(ctx context.Context, path string) (Info, error)
+	// ReadFile reads a file of at most 64 MiB, following links.
+	ReadFile(ctx context.Context, path string) ([]byte, error)
+	// ReadDir lists a directory, sorted by name, without . and .. .
+	ReadDir(ctx context.Context, path string) ([]Info, error)
+	// Hash is the SHA-256 of a file's bytes in hex, links followed.
+	Hash(ctx context.Context, path string) (string, error)
+	// Content is the bytes of content that lives on the controller, fetched from there unless they came along.
+	Content(ctx context.Context, c Content) ([]byte, error)
+	// User is an account by name or decimal uid: /etc/passwd, on a miss getent.
+	User(ctx context.Context, name string) (User, error)
+	// Group is a group by name or decimal gid: /etc/group, on a miss getent.
+	Group(ctx context.Context, name string) (Group, error)
+	// Packages are dpkg's records of the named packages; a name dpkg never heard of is missing from the map.
+	Packages(ctx context.Context, names ...string) (map[string]Package, error)
+	// Unit is what systemd knows of a unit, "nginx" meaning nginx.service. A unit that has no file has Load "not-found".
+	Unit(ctx context.Context, name string) (Unit, error)
+	// Query reads from PostgreSQL in a READ ONLY transaction; rows are text, nil for NULL.
+	// The error is ErrNotExist when there is no cluster to connect to, *SQLError when the server refused.
+	Query(ctx context.Context, db Database, sql string, args ...any) ([][]*string, error)
+	// Get sends an HTTP GET to a loopback address of the host.
+	Get(ctx context.Context, url string, header map[string]string) (Response, error)
+	// Connect tries to open (and closes) a connection: network tcp or unix.
+	Connect(ctx context.Context, network, addr string) error
+	// Look runs a command that cannot change anything: its argv must match the agent's list, else ErrDoor.
+	Look(ctx context.Context, argv ...string) (Output, error)
+	// Clock and randomness; what comes from here must stand in S, in fields tagged private, so that re-checks see the same draw.
+	Draw
+	// Facts are what was gathered about the host.
+	Facts(ctx context.Context) (Facts, error)
+}
+
+// Draw is the clock and the source of randomness. Within one call the same
+// key gives the same bytes and Now the same time, in every round and re-check.
+type Draw interface {
+	Now() time.Time
+	Random(key string, n int) []byte
+}
+
+// Host is a Reader that can also change things. Only Steps and Actions get one.
+type Host interface {
+	Reader
+	// Write puts a file in place atomically: temporary file in the same
+	// directory, final mode and owner from the start, fsync, rename.
+	Write(ctx context.Context, w Write) error
+	// Mkdir makes one directory with its mode and owner; its parent must exist.
+	Mkdir(ctx context.Context, path string, a Attr) error
+	// Link puts a symbolic (or, with hard, a hard) link at path, replacing a link or file there atomically.
+	Link(ctx context.Context, target, path string, hard bool) error
+	// SetAttr changes mode, owner, group and times of what is at path, not following a link.
+	SetAttr(ctx context.Context, path string, a Attr) error
+	// Remove removes what is at path, directories with all they hold. Nothing there is no error.
+	Remove(ctx context.Context, path string) error
+	// Run runs a command to its end; it is killed with its process group when the call ends. An exit status other than 0 is no error here: it is in Output.
+	Run(ctx context.Context, c Command) (Output, error)
+	// Job runs a command that must not be cut short (apt, dpkg): it outlives the connection.
+	Job(ctx context.Context, c Command) (Output, error)
+	// UnitJob asks systemd for start, stop, restart, reload, reload-or-restart (a verb of systemctl) and waits for the job's result.
+	UnitJob(ctx context.Context, verb, unit string) (UnitJob, error)
+	// Exec runs statements on PostgreSQL, one string, outside a transaction block unless it opens one.
+	Exec(ctx context.Context, db Database, sql string) error
+	// HTTP sends any request to any address.
+	HTTP(ctx context.Context, r Request) (Response, error)
+	// Sleep waits, or returns early with ctx's error.
+	Sleep(ctx context.Context, d time.Duration) error
+	// Progress shows a line while the call goes on.
+	Progress(text string)
+}
+
+// Info describes a path.
+type Info struct {
+	Name   string
+	Kind   string // file, directory, link, or other (device, socket, pipe); what stat calls them
+	Mode   uint32 // permission bits with setuid (04000), setgid (02000), sticky (01000)
+	UID    int
+	GID    int
+	Owner  string // name of UID, or its digits when it has none
+	Group  string
+	Size   int64
+	Target string // of a link
+	Mtime  time.Time
+	Inode  uint64
+	Links  uint64
+}
+
+// Attr is what SetAttr, Mkdir and Write set; nil leaves as is (Write on a new file: 0644 and the account's own).
+type Attr struct {
+	Mode  *uint32
+	UID   *int
+	GID   *int
+	Mtime *time.Time
+}
+
+// Write is a file to be put in place: Bytes, or From when it lives on the controller.
+type Write struct {
+	Path   string
+	Bytes  []byte
+	From   *Content // used instead of Bytes when set; may be larger than memory
+	Attr   Attr
+	Backup bool // keep the old file beside it as PATH.TIME~ (Ansible's backup)
+	// Validate is an argv, run with the temporary file's path in place of "%s" before the rename; exit other than 0 refuses the write.
+	Validate []string
+}
+
+// Content is bytes that live on the controller. Up to 16 KiB come along in Inline.
+type Content struct {
+	Name   string `json:"name,omitempty"` // for messages: the source path
+	Hash   string `json:"hash"`           // SHA-256, hex
+	Size   int64  `json:"size"`
+	Mode   string `json:"mode,omitempty"` // of the source file, "0644"
+	Inline []byte `json:"inline,omitempty"`
+}
+
+// User is an account.
+type User struct {
+	Name  string
+	UID   int
+	GID   int
+	Gecos string
+	Home  string
+	Shell string
+	// Local tells that it stands in /etc/passwd.
+	Local bool
+	// Groups are the supplementary groups that /etc/group lists it in, sorted (Local only).
+	Groups []string
+	// Password is the second field of /etc/shadow; "" when it cannot be read.
+	Password string
+	// Expire is the eighth field of /etc/shadow in days since 1970, -1 when empty.
+	Expire int64
+}
+
+// Group is a group of accounts.
+type Group struct {
+	Name    string
+	GID     int
+	Members []string
+	Local   bool
+}
+
+// Package is dpkg's record of a package.
+type Package struct {
+	Name, Arch, Version string
+	Want                string // install, hold, deinstall, purge, unknown
+	Status              string // installed, config-files, half-configured, unpacked, ...
+	Error               string // ok or reinst-required
+	Source              string
+}
+
+// OK tells that the package is installed and whole.
+func (p Package) OK() bool { return p.Status == "installed" && p.Error == "ok" }
+
+// Unit is what systemd knows of a unit; the names are those of its D-Bus properties.
+type Unit struct {
+	Name             string
+	Load             string // LoadState: loaded, not-found, masked, error, ...
+	Active           string // ActiveState: active, inactive, failed, activating, ...
+	Sub              string // SubState
+	File             string // UnitFileState: enabled, disabled, static, masked, ...; "" without a file
+	Path             string // FragmentPath
+	DropIns          []string
+	NeedReload       bool // NeedDaemonReload: the file on disk is newer
+	Condition        bool // ConditionResult of the last start
+	ConditionAt      uint64
+	Result           string // of a service: success, exit-code, ...
+	MainPID          int
+	Type             string
+	ActiveEnter      uint64 // microseconds, monotonic
+	InvocationID     string
+	CanReload        bool
+	NRestarts        int
+	StateChange      uint64
+	Description      string
+	FailedConditions []string // "ConditionPathExists=/x" of those that did not hold
+	NoSystemd        bool     // systemd does not run here (a container); only File is known
+}
+
+// UnitJob is the end of a systemd job.
+type UnitJob struct {
+	Result  string // done, failed, canceled, timeout, dependency, skipped, ...
+	Unit    Unit   // as it was when the job had ended
+	Journal []string
+}
+
+// Database says where to connect. The zero value is database postgres of the
+// local cluster, through its socket, as account postgres.
+type Database struct {
+	Name     string // database, "postgres" when empty
+	User     string // role, "postgres" when empty
+	Account  string // the operating system account whose process connects, "postgres" when empty
+	Host     string // host name or socket directory, "/var/run/postgresql" when empty
+	Port     int    // 5432 when 0
+	Password string
+}
+
+// SQLError is what PostgreSQL answered.
+type SQLError struct {
+	Code    string // SQLSTATE
+	Message string
+	Detail  string
+	Hint    string
+}
+
+func (e *SQLError) Error() string {
+	s := e.Message + " (SQLSTATE " + e.Code + ")"
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	return s
+}
+
+// Command is a process to run. Never put a secret into Argv or Env.
+type Command struct {
+	Argv  []string
+	Dir   string            // "/" when empty
+	Env   map[string]string // added to the account's clean environment and the task's
+	Stdin []byte
+}
+
+// Output is the end of a process.
+type Output struct {
+	Argv           []string
+	Exit           int // 128+N when ended by signal N
+	Stdout, Stderr []byte
+	Start, End     time.Time
+}
+
+// CommandError is a command that ended with another exit status than 0.
+type CommandError struct {
+	Argv   []string
+	Exit   int
+	Stderr string
+}
+
+func (e *CommandError) Error() string {
+	return commandText(e.Argv) + ": exit status " + itoa(e.Exit)
+}
+
+// Err is nil for exit status 0, else a *CommandError.
+func (o Output) Err() error {
+	if o.Exit == 0 {
+		return nil
+	}
+	return &CommandError{Argv: o.Argv, Exit: o.Exit, Stderr: string(o.Stderr)}
+}
+
+// Request is an HTTP request.
+type Request struct {
+	Method   string // GET when empty
+	URL      string
+	Header   map[string]string
+	Body     []byte
+	Follow   string // redirects: safe (GET and HEAD, the default), all, none
+	Insecure bool   // do not verify the server's certificate
+	CAFile   string // trust the certificates in this file too
+	Unix     string // connect to this socket instead of the URL's host
+	Timeout  time.Duration
+	User     string // basic authentication
+	Password string
+}
+
+// Response is the answer to a Request; Body is at most 16 MiB.
+type Response struct {
+	Status int
+	Header map[string][]string
+	Body   []byte
+	URL    string // after redirects
+}

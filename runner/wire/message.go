@@ -1,0 +1,93 @@
+// Package wire is what mxplay and its agent say to each other: frames of at
+// most 1 MiB, JSON for control, raw bytes for content and output.
+package wire
+
+import (
+	"encoding/json"
+
+	"github.com/mxplay/mxplay/modules"
+)
+
+// Hello is the agent's first frame.
+type Hello struct {
+	Version string        `json:"version"` // SHA-256 of the agent's own binary, as in its path
+	PID     int           `json:"pid"`
+	User    string        `json:"user"`
+	UID     int           `json:"uid"`
+	Home    string        `json:"home"`
+	Dir     string        `json:"dir"` // where the agent lies and large content is put
+	SFTP    bool          `json:"sftp"`
+	Facts   modules.Facts `json:"facts"`
+	Missed  []string      `json:"missed,omitempty"` // ids of calls of this run that an agent before it had finished
+}
+
+// Welcome is the controller's answer; it may come together with the first Call.
+type Welcome struct {
+	Run     string   `json:"run"`             // id of the run, for the lock
+	Who     string   `json:"who"`             // user@machine, for the lock's message
+	Check   bool     `json:"check"`           // check mode: the lock is shared
+	Silence int      `json:"silence"`         // milliseconds without a frame after which the other side is taken for gone
+	Facts   []string `json:"facts,omitempty"` // dear facts that are wanted
+}
+
+// Account is who a call runs as. The zero Account is the connection's own.
+type Account struct {
+	User     string `json:"user,omitempty"`
+	Method   string `json:"method,omitempty"` // sudo (when empty), su, doas
+	Password string `json:"password,omitempty"`
+	HasPass  bool   `json:"has_pass,omitempty"`
+	Flags    string `json:"flags,omitempty"` // added to the method's command
+}
+
+// Call asks for a task; its items are a loop's, else there is one.
+type Call struct {
+	ID      uint64            `json:"id"`
+	Task    string            `json:"task"`
+	Account Account           `json:"account"`
+	Items   []Item            `json:"items"`
+	Plan    bool              `json:"plan,omitempty"`    // check mode
+	Key     []byte            `json:"key,omitempty"`     // for the hash over steps
+	Chain   bool              `json:"chain,omitempty"`   // begin only if no call before it in the chain failed
+	Env     map[string]string `json:"env,omitempty"`     // for the processes it starts
+	Timeout int64             `json:"timeout,omitempty"` // milliseconds for each item, 0 for none
+	Secrets []string          `json:"secrets,omitempty"` // replaced in Events and the log
+}
+
+// Item is one set of arguments.
+type Item struct {
+	Args   json.RawMessage `json:"args"`
+	Expect string          `json:"expect,omitempty"`
+}
+
+// Result ends one item. NotBegun says that a call of the chain before it failed
+// or that the run was cancelled: nothing was done.
+type Result struct {
+	ID       uint64 `json:"id"`
+	Item     int    `json:"item"`
+	Last     bool   `json:"last"` // of the call
+	NotBegun bool   `json:"not_begun,omitempty"`
+	// Refused is an error of the agent itself (no such account, wrong password, lock held): no task ran.
+	Refused string          `json:"refused,omitempty"`
+	Start   int64           `json:"start,omitempty"` // microseconds since 1970
+	End     int64           `json:"end,omitempty"`
+	Outcome modules.Outcome `json:"outcome"`
+}
+
+// Event is a line of progress.
+type Event struct {
+	ID   uint64 `json:"id"`
+	Item int    `json:"item"`
+	Text string `json:"text"`
+}
+
+// Need asks the controller for content by its hash.
+type Need struct {
+	ID     uint64 `json:"id"`
+	Hash   string `json:"hash"`
+	Stream uint32 `json:"stream"` // the Blob frames that answer carry it
+}
+
+// Cancel ends a call; 0 ends all.
+type Cancel struct {
+	ID uint64 `json:"id"`
+}
