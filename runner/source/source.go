@@ -55,6 +55,14 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 	return e
 }
 
+// In sets the line from the file that the place is in and returns the error.
+func (e *Error) In(f *File) *Error {
+	if f != nil && e.Text == "" && e.Pos.File == f.Name {
+		e.Text = f.Line(e.Pos.Line)
+	}
+	return e
+}
+
 // Errors are all mistakes of one input, to be shown in one go.
 type Errors []*Error
 

@@ -1,0 +1,3 @@
+package source
+
+func diagnose(f *File, err error) error { return err }

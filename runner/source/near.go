@@ -1,0 +1,51 @@
+package source
+
+import "strings"
+
+// DidYouMean is the candidate that the word most likely meant; "" if none is near.
+func DidYouMean(word string, candidates []string) string {
+	best, dist := "", len([]rune(word))/3+1
+	if dist > 4 {
+		dist = 4
+	}
+	w := []rune(strings.ToLower(word))
+	for _, c := range candidates {
+		if c == word {
+			continue
+		}
+		d := distance(w, []rune(strings.ToLower(c)), dist)
+		if d < dist || d == dist && best == "" && d < len(w) {
+			best, dist = c, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to insert, drop, replace or swap with
+// their neighbour to get from a to b; anything above most counts as most+1.
+func distance(a, b []rune, most int) int {
+	if len(a)-len(b) > most || len(b)-len(a) > most {
+		return most + 1
+	}
+	var before []int
+	prev := make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(row[j-1]+1, prev[j]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, prev = prev, row
+	}
+	return min(prev[len(b)], most+1)
+}
