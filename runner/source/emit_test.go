@@ -41,7 +41,7 @@ func TestEmitYAML(t *testing.T) {
 
 func TestEmitQuotes(t *testing.T) {
 	quoted := strings.Split("yes|no|on|off|Yes|NO|y|N|true|False|null|~||0644|0o644|0x1F|1e3|1.5|.5|-1|+1|1_000|12:30:00|12:30|2001-01-01|"+
-		"2001-01-01T00:00:00Z|.inf|.nan|=|<<|*a|&a|!a|a: b|a #b|a:| a|a |- a|-|?|? a|%a|@a|`a|[a|{a|'a|\"a|#a|>a||a|,a|{{ a }}|a {{ b }}|---|...|a\tb|\u0085|a\u2028b", "|")
+		"2001-01-01T00:00:00Z|.inf|.nan|=|<<|*a|&a|!a|a: b|a #b|a:| a|a |- a|-|?|? a|%a|@a|`a|[a|{a|'a|\"a|#a|>a|,a|{{ a }}|a {{ b }}|---|...|a\tb|\u0085|a\u2028b", "|")
 	for _, s := range quoted {
 		got, err := EmitYAML(s, 2)
 		if err != nil || got[0] != '"' && got[0] != '\'' {
