@@ -15,19 +15,28 @@ type Hello struct {
 	User    string        `json:"user"`
 	UID     int           `json:"uid"`
 	Home    string        `json:"home"`
-	Dir     string        `json:"dir"` // where the agent lies and large content is put
-	SFTP    bool          `json:"sftp"`
+	Dir     string        `json:"dir"`  // where the agent lies and large content is put
+	Arch    string        `json:"arch"` // GOARCH it was built for
 	Facts   modules.Facts `json:"facts"`
-	Missed  []string      `json:"missed,omitempty"` // ids of calls of this run that an agent before it had finished
 }
 
 // Welcome is the controller's answer; it may come together with the first Call.
 type Welcome struct {
-	Run     string   `json:"run"`             // id of the run, for the lock
-	Who     string   `json:"who"`             // user@machine, for the lock's message
-	Check   bool     `json:"check"`           // check mode: the lock is shared
-	Silence int      `json:"silence"`         // milliseconds without a frame after which the other side is taken for gone
-	Facts   []string `json:"facts,omitempty"` // dear facts that are wanted
+	Run     string   `json:"run"`               // id of the run, for the lock
+	Who     string   `json:"who"`               // user@machine, for the lock's message
+	Check   bool     `json:"check"`             // check mode: the lock is shared
+	Silence int      `json:"silence"`           // milliseconds without a frame after which the other side is taken for gone
+	Facts   []string `json:"facts,omitempty"`   // dear facts that are wanted
+	Secrets []string `json:"secrets,omitempty"` // replaced in the log; those of a call come with it
+
+	// Of an agent for another account, from the first agent.
+	Child int `json:"child,omitempty"` // its number, in the high byte of the streams it asks content on
+}
+
+// Refused ends a connection before any call: the lock is held by another run, for instance.
+type Refused struct {
+	Text string `json:"text"`
+	Hint string `json:"hint,omitempty"`
 }
 
 // Account is who a call runs as. The zero Account is the connection's own.
@@ -90,4 +99,28 @@ type Need struct {
 // Cancel ends a call; 0 ends all.
 type Cancel struct {
 	ID uint64 `json:"id"`
+}
+
+// Path answers a Need: the content lies in a file on the host, which the agent takes away after use.
+type Path struct {
+	Path string `json:"path"`
+}
+
+// Fail answers a Need: the content cannot be had.
+type Fail struct {
+	Text string `json:"text"`
+}
+
+// Ask wants to know what became of calls that an earlier connection of the same run sent.
+type Ask struct {
+	IDs []uint64 `json:"ids"`
+}
+
+// Answer tells what became of one call.
+type Answer struct {
+	ID uint64 `json:"id"`
+	// State is "done" (Results hold every item), "running" (a job of it goes on), "none" (it never began: send it
+	// again) or "unknown" (it began and how it ended is not known).
+	State   string   `json:"state"`
+	Results []Result `json:"results,omitempty"`
 }
