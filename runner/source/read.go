@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -16,6 +17,9 @@ import (
 // maxExpanded bounds the nodes that aliases may stand for, so that a few lines
 // cannot become a billion nodes when they are walked.
 const maxExpanded = 1_000_000
+
+// bang is the tag that says no more than "not plain".
+var bang = regexp.MustCompile(`!(?:\s|\x{85}|\x{2028}|\x{2029}|$)`)
 
 // ReadYAML reads the documents of a YAML text. A text that holds nothing, or
 // only comments, has no document; an empty document is a null. The error is an
@@ -57,17 +61,24 @@ func (f *File) One() (*Node, error) {
 	return nil, docs[1].Errorf("a second document begins here; this file may hold one only")
 }
 
-// YAML reads the documents of the file.
+// YAML reads the documents of the file, which is JSON if its name ends so.
 func (f *File) YAML() ([]*Node, error) {
 	if err := f.checkText(); err != nil {
 		return nil, err
+	}
+	if strings.HasSuffix(f.Name, ".json") {
+		n, err := f.JSON()
+		if err != nil {
+			return nil, err
+		}
+		return []*Node{n}, nil
 	}
 	roots, err := parse(f.Data)
 	if err != nil {
 		return nil, diagnose(f, err)
 	}
 	c := &converter{file: f, done: map[*yaml.Node]*Node{}, places: f.places()}
-	c.bang = bytes.Contains(f.Data, []byte("! ")) || bytes.Contains(f.Data, []byte("!\n"))
+	c.bang = bang.Match(f.Data)
 	var docs []*Node
 	for _, r := range roots {
 		c.expanded = 0
@@ -156,7 +167,7 @@ func (c *converter) node(y *yaml.Node, depth int) *Node {
 		tag = y.Tag
 	}
 	tagPos := n.Pos
-	if tag != "" || y.Anchor != "" || c.bang && y.Kind == yaml.ScalarNode && y.Style == 0 {
+	if tag != "" || y.Anchor != "" || c.bang && y.Kind == yaml.ScalarNode {
 		var lone bool
 		n.Pos, lone = c.afterProperties(n.Pos)
 		if lone && tag == "" {
@@ -224,29 +235,37 @@ func (c *converter) size(y *yaml.Node) int {
 // whether the tag is a lone "!".
 func (c *converter) afterProperties(p Pos) (at Pos, lone bool) {
 	data, off := c.file.Data, c.file.Offset(p)
-	start := off
 	for off < len(data) {
+		if n := lineBreak(data[off:]); n > 0 {
+			off += n
+			continue
+		}
 		switch data[off] {
-		case '!', '&':
+		case '&':
+			for off++; off < len(data) && anchorChar(data[off]); off++ {
+			}
+		case '!':
 			from := off
-			for off < len(data) && strings.IndexByte(" \t\r\n", data[off]) < 0 && (off == from || strings.IndexByte(",[]{}", data[off]) < 0) {
+			for off < len(data) && data[off] != ' ' && data[off] != '\t' && lineBreak(data[off:]) == 0 && strings.IndexByte(",[]{}", data[off]) < 0 {
 				off++
 			}
-			lone = lone || off == from+1 && data[from] == '!'
-		case ' ', '\t', '\r', '\n':
+			lone = lone || off == from+1
+		case ' ', '\t':
 			off++
 		case '#':
-			for off < len(data) && data[off] != '\n' {
+			for off < len(data) && lineBreak(data[off:]) == 0 {
 				off++
 			}
 		default:
 			return c.file.PosOf(off), lone
 		}
-		if off == start {
-			break
-		}
 	}
 	return p, lone
+}
+
+// anchorChar tells whether a character can stand in an anchor's name.
+func anchorChar(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
 
 func (c *converter) fail(p Pos, format string, args ...any) *Error {

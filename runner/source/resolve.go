@@ -40,18 +40,13 @@ func resolve(s string) (value.Value, bool) {
 }
 
 func resolveNumber(s string) (value.Value, bool) {
-	switch strings.TrimLeft(s, "+-") {
-	case ".inf", ".Inf", ".INF":
-		switch s[0] {
-		case '-':
-			return math.Inf(-1), len(s) == 5
-		case '+', '.':
-			return math.Inf(1), true
-		}
+	switch s {
+	case ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF":
+		return math.Inf(1), true
+	case "-.inf", "-.Inf", "-.INF":
+		return math.Inf(-1), true
 	case ".nan", ".NaN", ".NAN":
-		if s[0] == '.' {
-			return math.NaN(), true
-		}
+		return math.NaN(), true
 	}
 	if intForm.MatchString(s) {
 		return resolveInt(s)
