@@ -69,7 +69,8 @@ type Item struct {
 }
 
 // Result ends one item. NotBegun says that a call of the chain before it failed
-// or that the run was cancelled: nothing was done.
+// or that the run was cancelled: nothing was done. A Result that is NotBegun or
+// Refused is the call's last and stands for its items from Item on.
 type Result struct {
 	ID       uint64 `json:"id"`
 	Item     int    `json:"item"`
