@@ -1,0 +1,792 @@
+package expr
+
+import (
+	"errors"
+	"sort"
+	"strconv"
+
+	"github.com/mxplay/mxplay/runner/source"
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// undefined is what looking up nothing gives inside an evaluation. It never
+// leaves the package but as an *UndefinedError.
+type undefined struct {
+	n   node
+	o   *origin
+	why string
+	err *UndefinedError // of a variable whose own definition reads something undefined
+}
+
+// evaluator is one evaluation.
+type evaluator struct {
+	ctx   *Context
+	o     *origin   // of the nodes that are evaluated now
+	tmpl  *Template // the text they belong to, if any
+	scope Scope
+	lazy  lazyScope // scope, when it resolves variables on demand
+
+	taint *Taint
+	host  string   // whose variables these are
+	names []string // looked up
+	deps  *deps    // what a memo depends on; nil when nobody asks
+	chain []link2  // variables being resolved
+
+	items  []element
+	frame  *frame
+	budget *budget
+	depth  int
+}
+
+// budget is shared by an evaluation and the variables it resolves.
+type budget struct {
+	steps, out int
+}
+
+// element is what # stands for.
+type element struct {
+	v     value.Value
+	index int64
+	acc   value.Value
+}
+
+func newEvaluator(ctx *Context, o *origin) *evaluator {
+	if ctx == nil {
+		ctx = &Context{}
+	}
+	b := &budget{maxSteps, maxOutput}
+	if ctx.MaxSteps > 0 {
+		b.steps = ctx.MaxSteps
+	}
+	if ctx.MaxOutput > 0 {
+		b.out = ctx.MaxOutput
+	}
+	ev := &evaluator{ctx: ctx, o: o, scope: ctx.Scope, budget: b}
+	ev.host = ctx.Host
+	ev.lazy, _ = ctx.Scope.(lazyScope)
+	return ev
+}
+
+func (ev *evaluator) reads() []string { return ev.names }
+
+// result evaluates a whole expression.
+func (ev *evaluator) result(n node) (Result, error) {
+	v, taint, err := ev.value(n)
+	switch {
+	case err == errUnknown:
+		return Result{Unknown: true, Taint: ev.taint, Reads: ev.reads()}, nil
+	case err != nil:
+		return Result{}, err
+	}
+	if u, ok := v.(*undefined); ok {
+		return Result{}, u.fail(ev)
+	}
+	if taint != nil && ev.taint != nil {
+		taint = taint.Union(ev.taint)
+	} else if taint == nil {
+		taint = ev.taint
+	}
+	if o, ok := v.(Object); ok {
+		if v, err = ev.materialize(o, n); err != nil {
+			if err == errUnknown {
+				return Result{Unknown: true, Taint: ev.taint, Reads: ev.reads()}, nil
+			}
+			return Result{}, err
+		}
+		taint = taint.Union(ev.taint)
+	}
+	switch v.(type) {
+	case string, value.List, *value.Map:
+	default:
+		taint = nil
+	}
+	return Result{Value: v, Taint: taint, Reads: ev.reads()}, nil
+}
+
+// value evaluates a node; the taint of a path is handed out rather than added.
+func (ev *evaluator) value(n node) (value.Value, *Taint, error) {
+	if p, ok := n.(pathNode); ok {
+		return p.path(ev)
+	}
+	v, err := n.eval(ev)
+	return v, nil, err
+}
+
+// materialize makes a map of an Object: all of it is read.
+func (ev *evaluator) materialize(o Object, n node) (value.Value, error) {
+	keys := ev.keys(o)
+	m := value.NewMap(len(keys))
+	for _, k := range keys {
+		v, t, err := ev.get(o, k, n)
+		if err != nil {
+			return nil, err
+		}
+		if u, ok := v.(*undefined); ok {
+			return nil, u.fail(ev)
+		}
+		if inner, ok := v.(Object); ok {
+			if v, err = ev.materialize(inner, n); err != nil {
+				return nil, err
+			}
+		}
+		ev.addTaint(t)
+		m.Set(k, v)
+	}
+	return m, nil
+}
+
+func (ev *evaluator) addTaint(t *Taint) {
+	if t != nil {
+		ev.taint = ev.taint.Union(t)
+	}
+}
+
+// step counts one step against the budget.
+func (ev *evaluator) step(n node) error { return ev.spend(n, 1) }
+
+func (ev *evaluator) spend(n node, steps int) error {
+	if ev.budget.steps -= steps; ev.budget.steps < 0 {
+		return ev.o.errorf(n.offset(), "the evaluation takes too many steps")
+	}
+	return nil
+}
+
+// produce counts n bytes of text against the budget.
+func (ev *evaluator) produce(n node, bytes int) error {
+	if ev.budget.out -= bytes; ev.budget.out < 0 {
+		return ev.o.errorf(n.offset(), "the evaluation produces too much text")
+	}
+	return nil
+}
+
+// errorf is an error at a node.
+func (ev *evaluator) errorf(n node, format string, args ...any) *source.Error {
+	return ev.o.errorf(n.offset(), format, args...)
+}
+
+// fail is the error of using u.
+func (u *undefined) fail(ev *evaluator) error {
+	if u.err != nil {
+		return u.err
+	}
+	e := &UndefinedError{Undefined: Undefined{Path: pathOf(u.n), Pos: u.o.pos(u.n.offset())}, Why: u.why}
+	for _, l := range ev.chain {
+		e.Via = append(e.Via, l.name)
+	}
+	switch n := u.n.(type) {
+	case *identNode:
+		if nm, ok := ev.scope.(Namer); ok {
+			e.Candidates = similar(n.name, nm.Names())
+		}
+		if len(e.Candidates) == 0 {
+			e.Hint = nameHint(n.name)
+		}
+	case *memberNode:
+		e.Hint = methodHint(n)
+	}
+	return e
+}
+
+// want evaluates a node whose value must be defined.
+func (ev *evaluator) want(n node) (value.Value, error) {
+	v, err := n.eval(ev)
+	if err != nil {
+		return nil, err
+	}
+	switch u := v.(type) {
+	case *undefined:
+		return nil, u.fail(ev)
+	case *omitValue:
+		return nil, ev.errorf(n, "omit can only stand for a whole argument or item")
+	}
+	return v, nil
+}
+
+// full is want for what must be a plain value: an Object is read whole.
+func (ev *evaluator) full(n node) (value.Value, error) {
+	v, err := ev.want(n)
+	if o, ok := v.(Object); ok && err == nil {
+		return ev.materialize(o, n)
+	}
+	return v, err
+}
+
+// cond evaluates a node that must be true or false.
+func (ev *evaluator) cond(n node) (bool, error) {
+	v, err := ev.want(n)
+	if err != nil {
+		return false, err
+	}
+	b, ok := v.(bool)
+	if !ok {
+		return false, ev.notBool(n, v)
+	}
+	return b, nil
+}
+
+func (ev *evaluator) notBool(n node, v value.Value) error {
+	path := pathOf(n)
+	e := ev.errorf(n, "%s is %s, not true or false", path, describe(v))
+	if path == "…" {
+		e.Msg = "this is " + describe(v) + ", not true or false"
+		path = "x"
+	}
+	switch v.(type) {
+	case value.List, *value.Map:
+		return e.WithHint("write length(%s) > 0", path)
+	case nil:
+		return e.WithHint("write %s != null", path)
+	}
+	return e.WithHint("write bool(%s)", path)
+}
+
+// describe names a value's type and shows it.
+func describe(v value.Value) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case Object:
+		return "an object"
+	case *omitValue:
+		return "omit"
+	case *undefined:
+		return "undefined"
+	case int64:
+		return "an int (" + strconv.FormatInt(v, 10) + ")"
+	case value.List, *value.Map, string, float64, bool:
+		return "a " + value.TypeName(v) + " (" + value.Short(v, 40) + ")"
+	}
+	return "a " + value.TypeName(v)
+}
+
+// lookup finds a name: what a template file has set, then the scope.
+func (ev *evaluator) lookup(n *identNode) (value.Value, *Taint, error) {
+	if v, ok := ev.frame.get(n.name); ok {
+		return v, nil, nil
+	}
+	var b Bound
+	var ok bool
+	var err error
+	if ev.lazy != nil {
+		b, ok, err = ev.lazy.lookupIn(ev, n.name)
+	} else if ev.scope != nil {
+		b, ok, err = ev.scope.Lookup(n.name)
+	}
+	ev.read(n.name)
+	return ev.bound(n, n.name, b, ok, err)
+}
+
+func (ev *evaluator) read(name string) {
+	for _, r := range ev.names {
+		if r == name {
+			return
+		}
+	}
+	ev.names = append(ev.names, name)
+}
+
+// bound turns what a scope or an object said into a value.
+func (ev *evaluator) bound(n node, name string, b Bound, ok bool, err error) (value.Value, *Taint, error) {
+	if err != nil {
+		var u *UndefinedError
+		if errors.As(err, &u) {
+			return &undefined{n: n, o: ev.o, err: u}, nil, nil
+		}
+		if err == errUnknown {
+			return nil, nil, err
+		}
+		return nil, nil, placed(err, ev, n)
+	}
+	if !ok {
+		if name == "omit" {
+			return Omit, nil, nil
+		}
+		return &undefined{n: n, o: ev.o}, nil, nil
+	}
+	if b.Unknown || b.Value == Unknown {
+		ev.addTaint(b.Taint)
+		return nil, nil, errUnknown
+	}
+	return b.Value, b.Taint, nil
+}
+
+// placed gives an error without a place that of the node.
+func placed(err error, ev *evaluator, n node) error {
+	var se *source.Error
+	var many source.Errors
+	var cyc *CycleError
+	if errors.As(err, &se) || errors.As(err, &many) || errors.As(err, &cyc) {
+		return err
+	}
+	return ev.errorf(n, "%s", err)
+}
+
+// get reads a key of an Object.
+func (ev *evaluator) get(o Object, key string, n node) (value.Value, *Taint, error) {
+	var b Bound
+	var ok bool
+	var err error
+	if l, isLazy := o.(lazyObject); isLazy {
+		b, ok, err = l.getIn(ev, key)
+	} else {
+		b, ok, err = o.Get(key)
+	}
+	return ev.bound(n, "", b, ok, err)
+}
+
+// has tells whether an Object has a key, without resolving it.
+func (ev *evaluator) has(o Object, key string) bool {
+	if l, ok := o.(lazyObject); ok {
+		return l.hasIn(ev, key)
+	}
+	for _, k := range o.Keys() {
+		if k == key {
+			return true
+		}
+	}
+	return false
+}
+
+func (ev *evaluator) keys(o Object) []string {
+	if l, ok := o.(lazyObject); ok {
+		return l.keysIn(ev)
+	}
+	return o.Keys()
+}
+
+func (n *litNode) eval(*evaluator) (value.Value, error) { return n.v, nil }
+
+func (n *identNode) eval(ev *evaluator) (value.Value, error) {
+	v, t, err := n.path(ev)
+	ev.addTaint(t)
+	return v, err
+}
+
+func (n *identNode) path(ev *evaluator) (value.Value, *Taint, error) {
+	if err := ev.step(n); err != nil {
+		return nil, nil, err
+	}
+	return ev.lookup(n)
+}
+
+func (n *pointerNode) eval(ev *evaluator) (value.Value, error) {
+	if len(ev.items) == 0 {
+		return nil, ev.errorf(n, "# stands outside of a closure")
+	}
+	e := ev.items[len(ev.items)-1]
+	switch n.name {
+	case "index":
+		return e.index, nil
+	case "acc":
+		return e.acc, nil
+	}
+	return e.v, nil
+}
+
+func (n *chainNode) eval(ev *evaluator) (value.Value, error) {
+	v, t, err := n.path(ev)
+	ev.addTaint(t)
+	return v, err
+}
+
+// errChain ends a chain whose ?. met null.
+var errChain = errors.New("null in a chain")
+
+func (n *chainNode) path(ev *evaluator) (value.Value, *Taint, error) {
+	v, t, err := ev.value(n.n)
+	if err == errChain {
+		return nil, nil, nil
+	}
+	return v, t, err
+}
+
+func (n *memberNode) eval(ev *evaluator) (value.Value, error) {
+	v, t, err := n.path(ev)
+	ev.addTaint(t)
+	return v, err
+}
+
+func (n *memberNode) path(ev *evaluator) (value.Value, *Taint, error) {
+	if err := ev.step(n); err != nil {
+		return nil, nil, err
+	}
+	base, taint, err := ev.value(n.base)
+	if err != nil {
+		return nil, nil, err
+	}
+	if u, ok := base.(*undefined); ok {
+		return u, nil, nil
+	}
+	if base == nil && n.opt {
+		return nil, nil, errChain
+	}
+	if n.index == nil {
+		return ev.member(n, base, taint, n.name)
+	}
+	key, err := ev.want(n.index)
+	if err != nil {
+		return nil, nil, err
+	}
+	switch k := key.(type) {
+	case string:
+		if _, list := base.(value.List); list {
+			return nil, nil, ev.errorf(n, "the index of a list is an int, not %s", describe(key))
+		}
+		return ev.member(n, base, taint, k)
+	case int64:
+		return ev.element(n, base, taint, k)
+	}
+	return nil, nil, ev.errorf(n, "an index is an int or a string, not %s", describe(key))
+}
+
+// member is base.key.
+func (ev *evaluator) member(n *memberNode, base value.Value, taint *Taint, key string) (value.Value, *Taint, error) {
+	why := ""
+	switch b := base.(type) {
+	case *value.Map:
+		v, ok := b.Get(key)
+		if v == Unknown {
+			return nil, nil, errUnknown
+		}
+		if ok {
+			return v, taint.Member(key), nil
+		}
+		why = "it has no member " + key
+		if c := similar(key, b.Keys()); len(c) > 0 {
+			why += ", but " + c[0]
+		}
+	case Object:
+		v, t, err := ev.get(b, key, n)
+		if u, ok := v.(*undefined); ok && u.err == nil {
+			u.why = "nothing of that name is there"
+		}
+		return v, t, err
+	case *omitValue:
+		return nil, nil, ev.errorf(n, "omit has no members")
+	default:
+		why = pathOf(n.base) + " is " + describe(base) + " and has no members"
+		if taint != nil {
+			why = pathOf(n.base) + " is a " + value.TypeName(base) + " and has no members"
+		}
+	}
+	return &undefined{n: n, o: ev.o, why: why}, nil, nil
+}
+
+// element is base[i], counted from the end when i is negative.
+func (ev *evaluator) element(n *memberNode, base value.Value, taint *Taint, i int64) (value.Value, *Taint, error) {
+	var size int64
+	at := func() int64 {
+		if i < 0 {
+			return i + size
+		}
+		return i
+	}
+	switch b := base.(type) {
+	case value.List:
+		size = int64(len(b))
+		if j := at(); j >= 0 && j < size {
+			if b[j] == Unknown {
+				return nil, nil, errUnknown
+			}
+			return b[j], taint.Member(strconv.FormatInt(j, 10)), nil
+		}
+	case string:
+		if ascii(b) {
+			size = int64(len(b))
+			if j := at(); j >= 0 && j < size {
+				return b[j : j+1], taint, nil
+			}
+			break
+		}
+		r := []rune(b)
+		size = int64(len(r))
+		if j := at(); j >= 0 && j < size {
+			return string(r[j]), taint, nil
+		}
+	case *value.Map, Object:
+		return nil, nil, ev.errorf(n, "the keys of a map are strings, not ints").WithHint("write %s[%q]", pathOf(n.base), strconv.FormatInt(i, 10))
+	default:
+		return &undefined{n: n, o: ev.o, why: pathOf(n.base) + " is a " + value.TypeName(base) + " and has no items"}, nil, nil
+	}
+	return &undefined{n: n, o: ev.o, why: "it has " + plural(size, "item")}, nil, nil
+}
+
+func plural(n int64, what string) string {
+	s := strconv.FormatInt(n, 10) + " " + what
+	if n != 1 {
+		s += "s"
+	}
+	return s
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+func (n *sliceNode) eval(ev *evaluator) (value.Value, error) {
+	if err := ev.step(n); err != nil {
+		return nil, err
+	}
+	base, err := n.base.eval(ev)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := base.(*undefined); ok {
+		return base, nil
+	}
+	bounds := [2]*int64{}
+	for i, b := range []node{n.from, n.to} {
+		if b == nil {
+			continue
+		}
+		v, err := ev.want(b)
+		if err != nil {
+			return nil, err
+		}
+		if v == nil {
+			continue
+		}
+		k, ok := v.(int64)
+		if !ok {
+			return nil, ev.errorf(b, "a slice is cut at ints, not at %s", describe(v))
+		}
+		bounds[i] = &k
+	}
+	switch b := base.(type) {
+	case value.List:
+		from, to := cut(len(b), bounds)
+		if err := ev.spend(n, to-from); err != nil {
+			return nil, err
+		}
+		return append(value.List{}, b[from:to]...), nil
+	case string:
+		if ascii(b) {
+			from, to := cut(len(b), bounds)
+			return b[from:to], nil
+		}
+		r := []rune(b)
+		from, to := cut(len(r), bounds)
+		return string(r[from:to]), nil
+	}
+	return nil, ev.errorf(n, "only lists and strings have slices, this is %s", describe(base))
+}
+
+// cut brings the bounds of a slice into 0..n as Python does.
+func cut(n int, b [2]*int64) (int, int) {
+	clamp := func(p *int64, missing int) int {
+		if p == nil {
+			return missing
+		}
+		k := *p
+		if k < 0 {
+			k += int64(n)
+		}
+		return int(min(max(k, 0), int64(n)))
+	}
+	from, to := clamp(b[0], 0), clamp(b[1], n)
+	return from, max(from, to)
+}
+
+func (n *notNode) eval(ev *evaluator) (value.Value, error) {
+	b, err := ev.cond(n.n)
+	return !b, err
+}
+
+func (n *logicNode) eval(ev *evaluator) (value.Value, error) {
+	if err := ev.step(n); err != nil {
+		return nil, err
+	}
+	for i, side := range [2]node{n.l, n.r} {
+		v, err := ev.want(side)
+		if err != nil {
+			return nil, err
+		}
+		b, ok := v.(bool)
+		if !ok {
+			err := ev.notBool(side, v)
+			var se *source.Error
+			if n.or && i == 0 && errors.As(err, &se) {
+				if p := pathOf(side); p != "…" {
+					if _, isBool := constBool(n.r); !isBool {
+						se.Hint = "write default(" + p + ", …, true) for a value of its own, bool(" + p + ") for a condition"
+					}
+				}
+			}
+			return nil, err
+		}
+		if b == n.or {
+			return b, nil
+		}
+	}
+	return !n.or, nil
+}
+
+func constBool(n node) (bool, bool) {
+	if l, ok := n.(*litNode); ok {
+		b, ok := l.v.(bool)
+		return b, ok
+	}
+	return false, false
+}
+
+func (n *coalesceNode) eval(ev *evaluator) (value.Value, error) {
+	v, t, err := n.path(ev)
+	ev.addTaint(t)
+	return v, err
+}
+
+func (n *coalesceNode) path(ev *evaluator) (value.Value, *Taint, error) {
+	if err := ev.step(n); err != nil {
+		return nil, nil, err
+	}
+	v, t, err := ev.value(n.l)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, undef := v.(*undefined); undef || v == nil {
+		return ev.value(n.r)
+	}
+	return v, t, nil
+}
+
+func (n *condNode) eval(ev *evaluator) (value.Value, error) {
+	v, t, err := n.path(ev)
+	ev.addTaint(t)
+	return v, err
+}
+
+func (n *condNode) path(ev *evaluator) (value.Value, *Taint, error) {
+	if err := ev.step(n); err != nil {
+		return nil, nil, err
+	}
+	b, err := ev.cond(n.cond)
+	if err != nil {
+		return nil, nil, err
+	}
+	if b {
+		return ev.value(n.a)
+	}
+	return ev.value(n.b)
+}
+
+func (n *closureNode) eval(ev *evaluator) (value.Value, error) {
+	return nil, ev.errorf(n, "a closure belongs into filter(), map() and their kin")
+}
+
+func (n *listNode) eval(ev *evaluator) (value.Value, error) {
+	out := make(value.List, 0, len(n.items))
+	for _, item := range n.items {
+		v, err := ev.item(item)
+		if err != nil {
+			return nil, err
+		}
+		if v != Omit {
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}
+
+func (n *mapNode) eval(ev *evaluator) (value.Value, error) {
+	m := value.NewMap(len(n.keys))
+	for i := range n.keys {
+		k, err := ev.want(n.keys[i])
+		if err != nil {
+			return nil, err
+		}
+		key, ok := k.(string)
+		if !ok {
+			return nil, ev.errorf(n.keys[i], "the key of a map is a string, not %s", describe(k)).WithHint("write (string(…)): for a computed key")
+		}
+		v, err := ev.item(n.vals[i])
+		if err != nil {
+			return nil, err
+		}
+		if v != Omit {
+			m.Set(key, v)
+		}
+	}
+	return m, nil
+}
+
+// item evaluates a member of a list or map literal, which may be omit.
+func (ev *evaluator) item(n node) (value.Value, error) {
+	if err := ev.step(n); err != nil {
+		return nil, err
+	}
+	v, err := n.eval(ev)
+	if err != nil || v == Omit {
+		return v, err
+	}
+	switch v := v.(type) {
+	case *undefined:
+		return nil, v.fail(ev)
+	case Object:
+		return ev.materialize(v, n)
+	}
+	return v, nil
+}
+
+// similar are the names that look like name, the closest first, three at most.
+func similar(name string, names []string) []string {
+	type near struct {
+		name string
+		d    int
+	}
+	var found []near
+	limit := max(1, len(name)/3)
+	for _, c := range names {
+		if c == name || len(c) > len(name)+limit || len(c) < len(name)-limit {
+			continue
+		}
+		if d := distance(name, c, limit); d <= limit {
+			found = append(found, near{c, d})
+		}
+	}
+	sort.Slice(found, func(i, j int) bool {
+		if found[i].d != found[j].d {
+			return found[i].d < found[j].d
+		}
+		return found[i].name < found[j].name
+	})
+	var out []string
+	for i, f := range found {
+		if i < 3 {
+			out = append(out, f.name)
+		}
+	}
+	return out
+}
+
+// distance counts the edits between two names, swaps of neighbours as one; more than limit is limit+1.
+func distance(a, b string, limit int) int {
+	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		cur[0] = i
+		best := i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				cur[j] = min(cur[j], prev2[j-2]+1)
+			}
+			best = min(best, cur[j])
+		}
+		if best > limit {
+			return limit + 1
+		}
+		prev2, prev, cur = prev, cur, prev2
+	}
+	return prev[len(b)]
+}

@@ -1,0 +1,580 @@
+package expr
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mxplay/mxplay/runner/source"
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// Ref is a variable that an expression reads.
+type Ref struct {
+	Name    string
+	Path    []string // the constant members after it: [stdout] in result.stdout
+	Pos     source.Pos
+	Guarded bool // only read where it may be undefined: default(x, …), x ?? …, after defined(x)
+}
+
+// TypeEnv says which variables there can be.
+type TypeEnv interface {
+	TypeOf(name string) (Type, bool) // false: nothing can set the name
+	Names() []string                 // for "did you mean"
+}
+
+// Names are the free variables that the expression reads, in order; # and its
+// members are none.
+func (e *Expr) Names() []Ref {
+	s := &static{o: e.origin}
+	s.typ(e.root, false)
+	return s.refs
+}
+
+// Names are the free variables that the text reads, without those that the
+// template itself sets.
+func (t *Template) Names() []Ref {
+	s := &static{o: t.origin}
+	s.template(t)
+	return s.refs
+}
+
+// Check looks for what cannot work, before there are values: names that nothing
+// sets, members that a type does not have, arguments of the wrong type.
+// Names and paths in proven are defined, because a condition above says so (see Defines).
+func (e *Expr) Check(env TypeEnv, proven ...string) []*source.Error {
+	s := &static{o: e.origin, env: env, proven: prove(nil, proven)}
+	s.typ(e.root, false)
+	return s.errs
+}
+
+// CheckCondition is Check for an expression that has to be true or false.
+func (e *Expr) CheckCondition(env TypeEnv, proven ...string) []*source.Error {
+	s := &static{o: e.origin, env: env, proven: prove(nil, proven)}
+	s.cond(e.root)
+	return s.errs
+}
+
+// TypeIn is what is known of the expression's value.
+func (e *Expr) TypeIn(env TypeEnv) Type {
+	s := &static{o: e.origin, env: env}
+	return s.typ(e.root, false)
+}
+
+// Check is Expr.Check for all expressions of a text.
+func (t *Template) Check(env TypeEnv, proven ...string) []*source.Error {
+	s := &static{o: t.origin, env: env, proven: prove(nil, proven)}
+	s.template(t)
+	return s.errs
+}
+
+// TypeIn is what is known of the text's value: of exactly one {{ }} that of the
+// expression, else a string.
+func (t *Template) TypeIn(env TypeEnv) Type {
+	if t.code.single == nil {
+		return Of(KString)
+	}
+	s := &static{o: t.origin, env: env}
+	return s.typ(t.code.single, false)
+}
+
+// Defines are the names and paths (x, result.stdout) that are proven defined
+// when the expression is true.
+func (e *Expr) Defines() []string { return facts(e.root, true) }
+
+// static walks an expression without values.
+type static struct {
+	o      *origin
+	env    TypeEnv // nil: only names are wanted
+	proven *proof
+	items  []Type // of #
+	accs   []Type
+	locals []map[string]Type // of a template file
+	refs   []Ref
+	errs   []*source.Error
+}
+
+// proof is a list of paths that are defined.
+type proof struct {
+	path string
+	next *proof
+}
+
+func prove(p *proof, paths []string) *proof {
+	for _, s := range paths {
+		p = &proof{s, p}
+	}
+	return p
+}
+
+// has tells whether a path is defined: it was proven, or one below it was.
+func (p *proof) has(path string) bool {
+	for ; p != nil; p = p.next {
+		if strings.HasPrefix(p.path, path) && (len(p.path) == len(path) || p.path[len(path)] == '.') {
+			return true
+		}
+	}
+	return false
+}
+
+// with runs f where more paths are defined.
+func (s *static) with(paths []string, f func()) {
+	old := s.proven
+	s.proven = prove(old, paths)
+	f()
+	s.proven = old
+}
+
+// fact is the path of a node as proofs name it; "" when it is none.
+func fact(n node) string {
+	id, members, whole, ok := staticPath(n)
+	if !ok || !whole {
+		return ""
+	}
+	return strings.Join(append([]string{id.name}, members...), ".")
+}
+
+// facts are the paths that are defined when n came out as want.
+func facts(n node, want bool) []string {
+	one := func(n node) []string {
+		if f := fact(n); f != "" {
+			return []string{f}
+		}
+		return nil
+	}
+	switch n := n.(type) {
+	case *notNode:
+		return facts(n.n, !want)
+	case *logicNode:
+		if n.or != want {
+			return append(facts(n.l, want), facts(n.r, want)...)
+		}
+		var both []string
+		right := facts(n.r, want)
+		for _, f := range facts(n.l, want) {
+			if slices.Contains(right, f) {
+				both = append(both, f)
+			}
+		}
+		return both
+	case *callNode:
+		switch n.fn.Name {
+		case "defined":
+			if want {
+				return one(n.args[0])
+			}
+		case "default":
+			if b, ok := constBool(n.args[1]); ok && b != want {
+				return one(n.args[0])
+			}
+		}
+	case *coalesceNode:
+		if b, ok := constBool(n.r); ok && b != want {
+			return one(n.l)
+		}
+	case *compareNode:
+		// default(x, "") == "a" and default(x, "") != "" are true only of a defined x
+		if len(n.links) != 1 {
+			return nil
+		}
+		k := n.links[0]
+		lit, ok := k.n.(*litNode)
+		if !ok || k.op != "==" && k.op != "!=" {
+			return nil
+		}
+		var path, instead node
+		switch l := n.first.(type) {
+		case *callNode:
+			if l.fn.Name == "default" {
+				path, instead = l.args[0], l.args[1]
+			}
+		case *coalesceNode:
+			path, instead = l.l, l.r
+		}
+		if d, ok := instead.(*litNode); ok {
+			same := value.Equal(d.v, lit.v)
+			if (same == (k.op == "!=")) == want {
+				return one(path)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *static) errorf(n node, format string, args ...any) *source.Error {
+	e := s.o.errorf(n.offset(), format, args...)
+	if s.env != nil {
+		s.errs = append(s.errs, e)
+	}
+	return e
+}
+
+// typ is the type of a node. guarded says that it may be undefined.
+func (s *static) typ(n node, guarded bool) Type {
+	switch n := n.(type) {
+	case *litNode:
+		return Of(kindOf(n.v))
+	case *identNode, *memberNode:
+		return s.path(n, guarded)
+	case *chainNode:
+		return s.typ(n.n, guarded)
+	case *pointerNode:
+		switch {
+		case n.name == "index":
+			return Of(KInt)
+		case n.name == "acc" || len(s.items) == 0:
+			return Any
+		}
+		return s.items[len(s.items)-1]
+	case *sliceNode:
+		t := s.typ(n.base, guarded)
+		for _, b := range []node{n.from, n.to} {
+			if b != nil {
+				s.typ(b, false)
+			}
+		}
+		return t
+	case *notNode:
+		s.cond(n.n)
+		return Of(KBool)
+	case *signNode:
+		s.typ(n.n, false)
+		return Of(KNumber)
+	case *logicNode:
+		s.cond(n.l)
+		s.with(facts(n.l, !n.or), func() { s.cond(n.r) })
+		return Of(KBool)
+	case *compareNode:
+		s.typ(n.first, false)
+		for _, k := range n.links {
+			s.typ(k.n, false)
+		}
+		return Of(KBool)
+	case *binNode:
+		return s.arith(n)
+	case *coalesceNode:
+		l := s.typ(n.l, true)
+		r := s.typ(n.r, guarded)
+		if l.Kind != 0 && r.Kind != 0 {
+			l.Kind &^= KNull
+		}
+		if l.Kind == 0 && r.Kind == 0 {
+			return Any
+		}
+		return l.Union(r)
+	case *condNode:
+		s.cond(n.cond)
+		var a, b Type
+		s.with(facts(n.cond, true), func() { a = s.typ(n.a, guarded) })
+		s.with(facts(n.cond, false), func() { b = s.typ(n.b, guarded) })
+		return a.Union(b)
+	case *callNode:
+		return s.call(n)
+	case *dynNode:
+		if id, ok := n.callee.(*identNode); ok {
+			s.local(id.name)
+		} else {
+			s.typ(n.callee, false)
+		}
+		for _, a := range n.args {
+			s.typ(a, false)
+		}
+		return Any
+	case *closureNode:
+		return s.typ(n.body, false)
+	case *listNode:
+		var elem Type
+		for i, item := range n.items {
+			t := s.typ(item, false)
+			if i == 0 {
+				elem = t
+			} else {
+				elem = elem.Union(t)
+			}
+		}
+		return ListOf(elem)
+	case *mapNode:
+		t := Type{Kind: KMap, Fields: map[string]Type{}, Closed: true}
+		for i, k := range n.keys {
+			s.typ(k, false)
+			v := s.typ(n.vals[i], false)
+			if lit, ok := k.(*litNode); ok {
+				if key, ok := lit.v.(string); ok {
+					t.Fields[key] = v
+					continue
+				}
+			}
+			t.Closed = false
+		}
+		return t
+	}
+	return Any
+}
+
+// cond checks a node that has to be true or false.
+func (s *static) cond(n node) {
+	t := s.typ(n, false)
+	if t.Kind == 0 || t.Kind&KBool != 0 {
+		return
+	}
+	path := pathOf(n)
+	what := path
+	if path == "…" {
+		what, path = "this", "x"
+	}
+	e := s.errorf(n, "%s is a %s, not true or false", what, t.Kind)
+	if t.Kind&(KList|KMap) != 0 {
+		e.Hint = "write length(" + path + ") > 0"
+	} else {
+		e.Hint = "write bool(" + path + ")"
+	}
+}
+
+func (s *static) local(name string) (Type, bool) {
+	for i := len(s.locals) - 1; i >= 0; i-- {
+		if t, ok := s.locals[i][name]; ok {
+			return t, true
+		}
+	}
+	return Any, false
+}
+
+// path is the type of a name with its members, and notes the name as read.
+func (s *static) path(n node, guarded bool) Type {
+	id, members, whole, ok := staticPath(n)
+	if ok && whole {
+		t, known := s.name(id, members, guarded)
+		if !known {
+			return Any
+		}
+		if _, isLocal := s.local(id.name); isLocal {
+			guarded = guarded || s.env == nil
+		}
+		path := id.name
+		for i, m := range members {
+			path += "." + m
+			next, ok := s.field(t, m)
+			if !ok && !guarded && !s.proven.has(path) {
+				s.noMember(n, len(members)-1-i, t, m)
+				return Any
+			}
+			t = next
+		}
+		return t
+	}
+	m, isMember := n.(*memberNode)
+	if !isMember {
+		return Any
+	}
+	t := s.typ(m.base, guarded)
+	if m.index == nil {
+		next, ok := s.field(t, m.name)
+		if !ok && !guarded {
+			s.noMember(m, 0, t, m.name)
+		}
+		return next
+	}
+	i := s.typ(m.index, false)
+	if i.Kind != 0 && i.Kind&(KInt|KString) == 0 {
+		s.errorf(m, "an index is an int or a string, not a %s", i.Kind)
+	}
+	if t.Elem != nil && len(t.Fields) == 0 {
+		return *t.Elem
+	}
+	return Any
+}
+
+// field is the type of a member, false when there can be none of that name.
+func (s *static) field(t Type, name string) (Type, bool) {
+	k := t.kinds()
+	digits := name != "" && strings.Trim(name, "-0123456789") == ""
+	if k&(KList|KString) != 0 && digits {
+		if k == KString {
+			return Of(KString), true
+		}
+		if k == KList && t.Elem != nil {
+			return *t.Elem, true
+		}
+		return Any, true
+	}
+	if k&(KMap|KObject) == 0 {
+		return Any, false
+	}
+	if f, ok := t.Fields[name]; ok {
+		return f, true
+	}
+	if t.Elem != nil && k == KMap {
+		return *t.Elem, true
+	}
+	return Any, !t.Closed || k&KObject != 0
+}
+
+// noMember is the error of a member that a type does not have, up steps above n.
+func (s *static) noMember(n node, up int, t Type, name string) {
+	m := n
+	for {
+		if c, ok := m.(*chainNode); ok {
+			m = c.n
+			continue
+		}
+		mm, ok := m.(*memberNode)
+		if !ok || up == 0 {
+			break
+		}
+		m, up = mm.base, up-1
+	}
+	base := "it"
+	if mm, ok := m.(*memberNode); ok {
+		base = pathOf(mm.base)
+	}
+	if t.kinds()&KMap == 0 {
+		e := s.errorf(m, "%s is a %s and has no members", base, t.Kind)
+		if mm, ok := m.(*memberNode); ok {
+			e.Hint = methodHint(mm)
+		}
+		return
+	}
+	names := make([]string, 0, len(t.Fields))
+	for k := range t.Fields {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	e := s.errorf(m, "%s has no member %s", base, name)
+	if c := similar(name, names); len(c) > 0 {
+		e.Hint = "did you mean " + strings.Join(c, " or ") + "?"
+	} else if mm, ok := m.(*memberNode); ok {
+		if e.Hint = methodHint(mm); e.Hint == "" && len(names) > 0 {
+			e.Hint = "it has " + strings.Join(names[:min(len(names), 12)], ", ")
+		}
+	}
+}
+
+// name notes a variable as read and tells its type.
+func (s *static) name(id *identNode, members []string, guarded bool) (Type, bool) {
+	if t, ok := s.local(id.name); ok {
+		return t, true
+	}
+	if id.name == "omit" {
+		return Any, true
+	}
+	if !guarded && s.proven.has(id.name) {
+		guarded = true
+	}
+	s.refs = append(s.refs, Ref{Name: id.name, Path: members, Pos: s.o.pos(id.offset()), Guarded: guarded})
+	if s.env == nil {
+		return Any, true
+	}
+	t, ok := s.env.TypeOf(id.name)
+	if ok {
+		return t, true
+	}
+	switch id.name {
+	case "vars", "hostvars":
+		return Of(KObject), true
+	}
+	if guarded {
+		return Any, false
+	}
+	e := s.errorf(id, "nothing sets a variable %s", id.name)
+	if c := similar(id.name, s.env.Names()); len(c) > 0 {
+		e.Hint = "did you mean " + strings.Join(c, " or ") + "?"
+	} else if e.Hint = nameHint(id.name); e.Hint == "" && lookupFunction(id.name) != nil {
+		e.Hint = fmt.Sprintf("%s() is a function: write %s", id.name, lookupFunction(id.name).usage())
+	}
+	return Any, false
+}
+
+func (s *static) arith(n *binNode) Type {
+	l, r := s.typ(n.l, false), s.typ(n.r, false)
+	if n.op == ".." {
+		return ListOf(Of(KInt))
+	}
+	if l.Kind == 0 || r.Kind == 0 {
+		return Any
+	}
+	both := l.Kind | r.Kind
+	switch {
+	case both&^KNumber == 0:
+		if n.op == "/" {
+			return Of(KFloat)
+		}
+		if both == KInt {
+			return Of(KInt)
+		}
+		return Of(KNumber)
+	case n.op == "+" && both == KString:
+		return Of(KString)
+	case n.op == "+" && both == KList:
+		return l.Union(r)
+	}
+	if n.op == "+" && l.Kind&r.Kind == 0 && (l.Kind&^KNumber != 0 || r.Kind&^KNumber != 0) {
+		e := s.errorf(n, "cannot add a %s and a %s", l.Kind, r.Kind)
+		if both&KString != 0 {
+			e.Hint = "write string(…) around what is no string"
+		}
+	}
+	return Any
+}
+
+// call checks a call's arguments and tells its result.
+func (s *static) call(n *callNode) Type {
+	name := n.fn.Name
+	args := make([]Type, len(n.args))
+	for i, a := range n.args {
+		if c, ok := a.(*closureNode); ok {
+			elem := Any
+			if i > 0 && args[0].Elem != nil {
+				elem = *args[0].Elem
+			}
+			s.items = append(s.items, elem)
+			if takesTest[name] {
+				s.cond(c.body)
+				args[i] = Of(KBool)
+			} else {
+				args[i] = s.typ(c.body, false)
+			}
+			s.items = s.items[:len(s.items)-1]
+			continue
+		}
+		guarded := i == 0 && (name == "default" || name == "defined" || name == "mandatory" || name == "omit")
+		if name == "ternary" && i == 0 {
+			s.cond(a)
+			continue
+		}
+		args[i] = s.typ(a, guarded)
+		p, _ := n.fn.param(i)
+		if _, lit := a.(*litNode); lit || guarded || p.Kind == 0 || args[i].Kind == 0 || args[i].Kind&(p.Kind|KObject) != 0 {
+			continue
+		}
+		s.errorf(a, "%s of %s() is a %s, not a %s", p.Name, name, p.Kind, args[i].Kind).Hint = "its form is " + n.fn.usage()
+	}
+	switch name {
+	case "default":
+		if args[0].Kind == 0 || args[1].Kind == 0 {
+			return Any
+		}
+		return args[0].Union(args[1])
+	case "ternary", "mandatory":
+		return Any
+	case "filter", "sortBy", "unique", "sort", "reverse", "shuffle":
+		if args[0].Kind == KList {
+			return args[0]
+		}
+	case "map":
+		return ListOf(args[1])
+	case "find", "first", "last", "min", "max", "findLast":
+		if args[0].Kind == KList && args[0].Elem != nil {
+			return *args[0].Elem
+		}
+	}
+	if n.fn.Result == KAny {
+		return Any
+	}
+	return Of(n.fn.Result)
+}
+
+// takesTest are the functions whose closure is true or false.
+var takesTest = map[string]bool{
+	"filter": true, "any": true, "all": true, "none": true, "one": true, "count": true,
+	"find": true, "findLast": true, "findIndex": true, "findLastIndex": true,
+}
