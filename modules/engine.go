@@ -299,14 +299,7 @@ func decode[A any](args json.RawMessage) (any, error) {
 func public(s any) json.RawMessage {
 	v := reflect.ValueOf(s)
 	if v.Kind() == reflect.Struct && hasPrivate(v.Type()) {
-		c := reflect.New(v.Type()).Elem()
-		c.Set(v)
-		for i := range v.NumField() {
-			if v.Type().Field(i).Tag.Get("private") == "true" {
-				c.Field(i).SetZero()
-			}
-		}
-		s = c.Interface()
+		s = publish(v)
 	}
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -315,9 +308,37 @@ func public(s any) json.RawMessage {
 	return b
 }
 
+// publish copies a struct into one that has only its public fields, those of
+// embedded structs beside them.
+func publish(v reflect.Value) any {
+	var fields []reflect.StructField
+	var vals []reflect.Value
+	var walk func(reflect.Value)
+	walk = func(v reflect.Value) {
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			switch {
+			case f.Tag.Get("private") == "true":
+			case f.Anonymous && f.Type.Kind() == reflect.Struct:
+				walk(v.Field(i))
+			case f.IsExported():
+				fields = append(fields, reflect.StructField{Name: f.Name, Type: f.Type, Tag: f.Tag})
+				vals = append(vals, v.Field(i))
+			}
+		}
+	}
+	walk(v)
+	out := reflect.New(reflect.StructOf(fields)).Elem()
+	for i, x := range vals {
+		out.Field(i).Set(x)
+	}
+	return out.Interface()
+}
+
 func hasPrivate(t reflect.Type) bool {
 	for i := range t.NumField() {
-		if t.Field(i).Tag.Get("private") == "true" {
+		f := t.Field(i)
+		if f.Tag.Get("private") == "true" || f.Anonymous && f.Type.Kind() == reflect.Struct && hasPrivate(f.Type) {
 			return true
 		}
 	}

@@ -33,7 +33,10 @@ type Type struct {
 	// From says where a content comes from: "file" (a file's bytes), "template" (a template file, rendered),
 	// "text" (the argument itself), "yaml" or "json" (a data structure, written out).
 	From string
-	Expr bool // the argument is an expression, or a list of them, that must hold (assert.that)
+	// Remote names a boolean argument beside a content: where that is true, the value is a path on the host and
+	// nothing is read here: the content is its Name alone.
+	Remote string
+	Expr   bool // the argument is an expression, or a list of them, that must hold (assert.that)
 }
 
 // Field is one argument or one member of a result.
@@ -55,7 +58,7 @@ type Field struct {
 //
 // Tags: json:"name" (the name), alias:"a,b", required:"true",
 // default:"present", enum:"present,absent", doc:"...", secret:"true",
-// private:"true", from:"file" (on a Content), expr:"true", freeform:"true".
+// private:"true", from:"file" and remote:"remote_src" (on a Content), expr:"true", freeform:"true".
 // A field tagged free:"true" json:"-" marks a struct that takes any other key too
 // (set_fact), which it reads with an UnmarshalJSON of its own.
 type Spec struct {
@@ -143,6 +146,7 @@ func specOf(t reflect.Type) *Spec {
 		f.Type = typeOf(sf.Type)
 		f.Type.Expr = sf.Tag.Get("expr") == "true"
 		f.Type.From = sf.Tag.Get("from")
+		f.Type.Remote = sf.Tag.Get("remote")
 		if f.Type.Kind == ContentT && f.Type.From == "" {
 			panic(fmt.Sprintf("modules: %s.%s is content and has no from tag", t, sf.Name))
 		}

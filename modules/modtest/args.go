@@ -56,6 +56,14 @@ func encode(h *Host, spec *modules.Spec, n *source.Node, files map[string]string
 		if e.Value.IsNull() {
 			continue
 		}
+		if r := f.Type.Remote; r != "" && truth(n.Get(r)) {
+			b, err := json.Marshal(modules.Content{Name: value.Text(e.Value.Value)})
+			if err != nil {
+				return nil, err
+			}
+			out[f.Name] = b
+			continue
+		}
 		b, err := convert(h, *f, f.Type, e.Value, files)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Key, err)
@@ -92,6 +100,8 @@ func encode(h *Host, spec *modules.Spec, n *source.Node, files map[string]string
 	b.WriteByte('}')
 	return json.RawMessage(b.String()), nil
 }
+
+func truth(n *source.Node) bool { return n != nil && n.Value == true }
 
 func convert(h *Host, f modules.Field, t modules.Type, n *source.Node, files map[string]string) (json.RawMessage, error) {
 	switch t.Kind {
