@@ -1,0 +1,203 @@
+package inventory
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+
+	"github.com/mxplay/mxplay/runner/source"
+)
+
+// Options are what Load can be told.
+type Options struct {
+	// Decrypt opens a variable file that is encrypted as a whole; without it
+	// such a file is an error.
+	Decrypt func(path string, data []byte) ([]byte, error)
+}
+
+// Load reads inventory sources in their order; what a later one says about a
+// host or group adds to the earlier ones, and its variables win. A source is a
+// file in INI or YAML, a program, a folder of these, or host names with commas
+// between ("a," is one host). The error holds all mistakes found.
+func Load(sources []string, o Options) (*Inventory, error) {
+	inv := newInventory()
+	inv.decrypt = o.Decrypt
+	var errs source.Errors
+	for _, s := range sources {
+		if s == "" {
+			continue
+		}
+		errs.Add(source.Pos{File: s}, inv.source(s, true))
+	}
+	if err := errs.Err(); err != nil {
+		return nil, err
+	}
+	inv.finish()
+	return inv, nil
+}
+
+// source reads one source; top is false inside a folder.
+func (inv *Inventory) source(path string, top bool) error {
+	fi, err := os.Stat(path)
+	if err != nil {
+		if strings.Contains(path, ",") && os.IsNotExist(err) {
+			return inv.list(path)
+		}
+		e := source.OSError(path, err)
+		if _, _, ok := parseAddress(path); ok && os.IsNotExist(err) && !strings.Contains(path, "/") {
+			e.Hint = "a list of hosts needs a comma: -i " + path + ","
+		}
+		return e
+	}
+	if fi.IsDir() {
+		if top {
+			inv.addDir(path)
+		}
+		return inv.folder(path)
+	}
+	if top {
+		inv.addDir(filepath.Dir(path))
+	}
+	if fi.Mode()&0o111 != 0 && program(path) {
+		return readScript(inv, path)
+	}
+	f, err := source.Open(path)
+	if err != nil {
+		return err
+	}
+	return inv.file(f, path)
+}
+
+// addDir notes a folder whose group_vars and host_vars count. One that comes
+// again wins over those between.
+func (inv *Inventory) addDir(dir string) {
+	for i, d := range inv.dirs {
+		if d == dir {
+			inv.dirs = append(inv.dirs[:i:i], inv.dirs[i+1:]...)
+			break
+		}
+	}
+	inv.dirs = append(inv.dirs, dir)
+}
+
+var (
+	ignoredName = regexp.MustCompile(`^\.|^(?:host_vars|group_vars|vars_plugins)$`)
+	ignoredEnds = []string{".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry"}
+)
+
+func ignored(name string) bool {
+	for _, e := range ignoredEnds {
+		if strings.HasSuffix(name, e) {
+			return true
+		}
+	}
+	return ignoredName.MatchString(name)
+}
+
+func (inv *Inventory) folder(path string) error {
+	list, err := os.ReadDir(path)
+	if err != nil {
+		return source.OSError(path, err)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].Name() < list[j].Name() })
+	var errs source.Errors
+	for _, e := range list {
+		if !ignored(e.Name()) {
+			errs.Add(source.Pos{File: path}, inv.source(filepath.Join(path, e.Name()), false))
+		}
+	}
+	return errs.Err()
+}
+
+// program tells whether a file with the x bit is one: a YAML file on a file
+// system that gives the bit to all is not.
+func program(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 4)
+	n, _ := f.Read(head)
+	head = head[:n]
+	for _, magic := range []string{"#!", "\x7fELF", "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe"} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return true
+		}
+	}
+	return false
+}
+
+// list reads "a,b," into ungrouped.
+func (inv *Inventory) list(s string) error {
+	var errs source.Errors
+	p := source.Pos{}
+	for name := range strings.SplitSeq(s, ",") {
+		name = strings.TrimSpace(name)
+		if name == "" {
+			continue
+		}
+		host, port, ok := parseAddress(name)
+		switch {
+		case strings.Contains(host, "["):
+			errs.Add(p, source.Errorf(p, "a range such as %s is not expanded in a list of hosts", name).WithHint("name each host"))
+		case !ok && strings.ContainsAny(name, "/\\"):
+			errs.Add(p, source.Errorf(p, "%s is neither a host nor a file that is there", name))
+		case inv.hosts[host] == nil:
+			inv.host(host, inv.groups["ungrouped"], port, s, p)
+		}
+	}
+	return errs.Err()
+}
+
+// yamlLike is a line that begins a YAML inventory.
+var yamlLike = regexp.MustCompile(`(?m)^(?:---|[\w"'-]+:)[ \t]*(?:#.*)?\r?$`)
+
+// file reads a file as YAML or INI: by its name, and by its content when the
+// name says nothing.
+func (inv *Inventory) file(f *source.File, src string) error {
+	switch ext := filepath.Ext(src); ext {
+	case ".yml", ".yaml", ".json":
+		return inv.yaml(f, src)
+	case "":
+		root, err := f.One()
+		switch {
+		case err == nil && root.Kind == source.Map:
+			return readYAML(inv, root, src)
+		case err != nil && yamlLike.Match(firstLine(f.Data)):
+			return err
+		}
+		return readINI(inv, f, src)
+	case ".toml":
+		return source.Errorf(source.Pos{File: f.Name}, "an inventory in TOML is not known").WithHint("write it as YAML or INI")
+	}
+	return readINI(inv, f, src)
+}
+
+func (inv *Inventory) yaml(f *source.File, src string) error {
+	root, err := f.One()
+	if err != nil {
+		var e *source.Error
+		if errors.As(err, &e) && bytes.HasPrefix(firstLine(f.Data), []byte("[")) && e.Hint == "" {
+			e.Hint = "an INI inventory has a name without .yml"
+		}
+		return err
+	}
+	return readYAML(inv, root, src)
+}
+
+// firstLine is the first line that says something.
+func firstLine(data []byte) []byte {
+	for len(data) > 0 {
+		line, rest, _ := bytes.Cut(data, []byte("\n"))
+		if t := bytes.TrimSpace(line); len(t) > 0 && t[0] != '#' && t[0] != ';' {
+			return line
+		}
+		data = rest
+	}
+	return nil
+}
