@@ -70,6 +70,7 @@ type Level struct {
 	Kind LevelKind
 	Pos  source.Pos
 	Up   *Level   // the stage around it; nil for a play
+	Play *Play    // the play that it belongs to
 	Role *RoleUse // the role that it stands in; nil outside of roles
 	Keywords
 }
@@ -127,8 +128,8 @@ type Task struct {
 
 	Register                string
 	RegisterPos             source.Pos
-	Until, Retries, Delay   *source.Node
-	UntilAll                []*source.Node // until as a list: all must hold
+	Until                   []*source.Node // each an expression; all must hold
+	Retries, Delay          *source.Node
 	ChangedWhen, FailedWhen []*source.Node
 	Listen                  []*source.Node // handlers only
 	Async, Poll             *source.Node
@@ -178,7 +179,7 @@ type From struct{ Tasks, Vars, Defaults, Handlers *source.Node }
 
 // RoleUse is a role at one place of a play, with tasks of its own.
 type RoleUse struct {
-	Level // Kind is RoleLevel; Vars are the vars: of the entry, or of the import or include
+	Level // Kind is RoleLevel; Vars are the vars: of a roles: entry (those of an import or include stand in the Level above)
 
 	Def    *Role
 	Params []source.Field // role parameters: the keys of a roles: entry that are no keywords

@@ -1,0 +1,186 @@
+package playbook
+
+import (
+	"io/fs"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/mxplay/mxplay/modules"
+	"github.com/mxplay/mxplay/runner/source"
+)
+
+// maxTasks bounds what imports and includes may unfold to, so that a few
+// small files cannot become a billion tasks.
+const maxTasks = 500_000
+
+// Options are what a Loader needs to know.
+type Options struct {
+	RolePaths []string                 // searched after the folders beside the playbook
+	Builtin   fs.FS                    // the playbooks that come with the program, as NAME:/site.yml; may be nil
+	Name      string                   // the NAME in such a path; "" means "mxplay"
+	Modules   map[string]*modules.Task // every kind of task, by name
+
+	// Static evaluates the name in an import that is no constant, such as
+	// import_tasks: "{{ what }}.yml" with what from the command line. Nil refuses them.
+	Static func(name *source.Node, at *Level) (string, error)
+}
+
+// Loader reads playbooks. It keeps what it has read, and is safe for use by
+// several goroutines.
+type Loader struct {
+	opts  Options
+	words *words
+	known []string // names of modules, sorted
+
+	mu    sync.Mutex
+	files map[string]*parsed
+	defs  map[string]*Role // by folder
+}
+
+// parsed is a file that was read, or the error that came of it.
+type parsed struct {
+	file *source.File
+	node *source.Node
+	err  error
+}
+
+// New makes a Loader.
+func New(opts Options) *Loader {
+	if opts.Name == "" {
+		opts.Name = "mxplay"
+	}
+	l := &Loader{opts: opts, words: table(), files: map[string]*parsed{}, defs: map[string]*Role{}}
+	for name := range opts.Modules {
+		l.known = append(l.known, name)
+	}
+	for _, name := range engineWords {
+		if opts.Modules[name] == nil {
+			l.known = append(l.known, name)
+		}
+	}
+	sort.Strings(l.known)
+	return l
+}
+
+// Playbook reads a playbook and everything that it names by constant names.
+// The error is source.Errors: all mistakes of the site, sorted by place.
+func (l *Loader) Playbook(path string) (*Playbook, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	path = l.clean(path)
+	ld := &load{Loader: l, stack: []frame{{key: "playbook " + path, static: true, shown: filepath.Base(path)}}}
+	pb := &Playbook{}
+	p := l.read(path)
+	if p.err != nil {
+		ld.errs.Add(source.Pos{File: path}, p.err)
+		return nil, ld.errs.Err()
+	}
+	pb.File = p.file
+	pb.Plays = ld.plays(p, path, nil)
+	if err := ld.errs.Err(); err != nil {
+		return nil, err
+	}
+	return pb, nil
+}
+
+// Include reads what an include brings in once its name is known. It is for
+// includes that are not Resolved; the result has the same Include with Tasks
+// or Role filled, and t stays as it is. The error is source.Errors.
+func (l *Loader) Include(t *Task, name string) (*Include, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ld := &load{Loader: l}
+	inc := *t.Include
+	ld.resolve(t, &inc, name)
+	if err := ld.errs.Err(); err != nil {
+		return nil, err
+	}
+	return &inc, nil
+}
+
+// Vars reads a file of variables. The error is source.Errors.
+func (l *Loader) Vars(path string) ([]source.Field, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ld := &load{Loader: l}
+	fields := ld.varsFile(l.clean(path))
+	return fields, ld.errs.Err()
+}
+
+// load is one reading: it gathers the mistakes.
+type load struct {
+	*Loader
+	errs  source.Errors
+	count int  // tasks made so far
+	full  bool // count went over the limit
+	stack []frame
+}
+
+// frame is one file or role on the way from the playbook to where we read.
+type frame struct {
+	key    string // what recurs when the key recurs
+	static bool   // entered by an import, a dependency or roles:
+	shown  string
+}
+
+// add collects an error of a node.
+func (l *load) add(e *source.Error) *source.Error {
+	l.errs = append(l.errs, e)
+	return e
+}
+
+// read reads a YAML file with one document.
+func (l *Loader) read(path string) *parsed {
+	if p := l.files[path]; p != nil {
+		return p
+	}
+	p := &parsed{}
+	l.files[path] = p
+	data, err := l.ReadFile(path)
+	if err != nil {
+		p.err = source.OSError(path, err)
+		return p
+	}
+	p.file = source.NewFile(source.ShortName(path), data)
+	p.node, p.err = p.file.One()
+	return p
+}
+
+// didYouMean is a hint that names the nearest of some words, "" when none is near.
+func didYouMean(word string, names ...[]string) string {
+	var all []string
+	for _, n := range names {
+		all = append(all, n...)
+	}
+	if near := source.DidYouMean(word, all); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return ""
+}
+
+// constant is the text of a scalar that holds no template.
+func constant(n *source.Node) (string, bool) {
+	if n.IsNull() || n.Kind != source.Scalar {
+		return "", false
+	}
+	if s, ok := n.Value.(string); ok {
+		return s, n.Unsafe || !templated(s)
+	}
+	return n.Raw, true
+}
+
+func templated(s string) bool {
+	i := strings.IndexByte(s, '{')
+	return i >= 0 && (strings.Contains(s[i:], "{{") || strings.Contains(s[i:], "{%") || strings.Contains(s[i:], "{#"))
+}
+
+// isYAML tells whether a name is one of a YAML or JSON file.
+func isYAML(name string) bool {
+	switch filepath.Ext(name) {
+	case ".yml", ".yaml", ".json":
+		return true
+	}
+	return false
+}
