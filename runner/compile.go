@@ -1,0 +1,353 @@
+package runner
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/mxplay/mxplay/inventory"
+	"github.com/mxplay/mxplay/modules"
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/playbook"
+	"github.com/mxplay/mxplay/runner/source"
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// Options are what Compile works from: the command line, in its words.
+type Options struct {
+	Playbooks []string
+	Inventory []string // -i
+	ExtraVars []string // -e: k=v ..., {json}, @file
+	Limit     []string // -l
+	Tags      []string // -t
+	SkipTags  []string
+	RolePaths []string
+
+	// What the command line says about connections; what the inventory or a playbook says wins.
+	User, Connection, KeyFile, SSHArgs string
+	Become                             bool
+	BecomeUser, BecomeMethod           string
+	Check, Diff                        bool
+	Tasks                              []*modules.Task
+	Shipped                            fs.FS  // the playbooks that come with the program
+	ShippedName                        string // the NAME of NAME:/site.yml
+	Forks                              int
+	ForceHandlers                      bool
+	NoHosts                            bool // --syntax-check: a site without hosts will do
+}
+
+// Compile reads and checks everything: playbooks, roles, inventory, templates.
+// No host is touched. The error is source.Errors: all mistakes, sorted by place.
+func Compile(o Options) (*Program, error) {
+	c := &compiler{
+		p:     &Program{opts: o, mods: map[string]*modules.Task{}, files: map[string]*tmplFile{}, invLayers: map[string]*expr.Layer{}, defs: map[string][]*expr.Def{}},
+		known: map[string]bool{}, registers: map[string][]*task{},
+		roleDone: map[*playbook.RoleUse][]*expr.Layer{}, tagsSeen: map[string]bool{}, levels: map[levelKey]*expr.Layer{}, handlersOf: map[string]bool{},
+	}
+	for _, t := range o.Tasks {
+		c.p.mods[t.Name] = t
+	}
+	c.site()
+	if err := c.errs.Err(); err != nil {
+		return nil, err
+	}
+	return c.p, nil
+}
+
+// compiler gathers what Compile finds out.
+type compiler struct {
+	p      *Program
+	errs   source.Errors
+	loader *playbook.Loader
+
+	known      map[string]bool // names that are set without a definition: register, facts, magic, prompts
+	open       []string        // what can set names that nobody can list: the open sources
+	registers  map[string][]*task
+	roleDone   map[*playbook.RoleUse][]*expr.Layer
+	handlersOf map[string]bool // role folders of a play whose handlers it has
+	tagsSeen   map[string]bool
+	tasks      []*task  // all, in order, with handlers
+	checks     []check  // every place where names are read
+	proven     []string // what the conditions of inTask say is defined
+	guard      int      // blocks with rescue or always around
+	levels     map[levelKey]*expr.Layer
+	inPlay     *play
+	inTask     *task // being compiled; nil between tasks
+}
+
+func (c *compiler) site() {
+	o := c.p.opts
+	c.p.extra = c.extraVars(o.ExtraVars)
+	c.loader = playbook.New(playbook.Options{
+		RolePaths: o.RolePaths, Builtin: o.Shipped, Name: o.ShippedName, Modules: c.p.mods,
+		Static: c.staticName,
+	})
+	c.p.loader = c.loader
+	var books []*playbook.Playbook
+	for _, path := range o.Playbooks {
+		pb, err := c.loader.Playbook(path)
+		if err != nil {
+			c.errs.Add(source.Pos{File: path}, err)
+			continue
+		}
+		books = append(books, pb)
+	}
+	inv, err := inventory.Load(o.Inventory, inventory.Options{})
+	if err != nil {
+		c.errs.Add(source.Pos{}, err)
+		return
+	}
+	c.p.inv = inv
+	if len(c.errs) > 0 {
+		return
+	}
+	c.magicNames()
+	c.layer(c.p.extra)
+	for _, pb := range books {
+		for _, src := range pb.Plays {
+			c.p.plays = append(c.p.plays, c.play(src))
+		}
+	}
+	c.inventoryVars()
+	c.selectHosts()
+	c.resolveNotify()
+	c.checkNames()
+	c.checkTags()
+}
+
+// staticName evaluates the name in an import that reads only what is known before any host: -e.
+func (c *compiler) staticName(n *source.Node, _ *playbook.Level) (string, error) {
+	r, err := expr.NodeDef(n, nil).Eval(&expr.Context{Scope: layerScope{c.p.extra}})
+	if err != nil {
+		return "", err
+	}
+	s, ok := r.Value.(string)
+	if !ok {
+		return "", source.Errorf(n.Pos, "the name is no text")
+	}
+	return s, nil
+}
+
+// layerScope is a Scope over one layer.
+type layerScope struct{ l *expr.Layer }
+
+func (s layerScope) Lookup(name string) (expr.Bound, bool, error) {
+	d := s.l.Vars[name]
+	if d == nil {
+		return expr.Bound{}, false, nil
+	}
+	r, err := d.Eval(&expr.Context{Scope: s})
+	return expr.Bound{Value: r.Value, Taint: r.Taint}, err == nil, err
+}
+
+// layer notes that a layer's names can be set, and parses its templates.
+func (c *compiler) layer(l *expr.Layer) *expr.Layer {
+	if l == nil {
+		return nil
+	}
+	for name, d := range l.Vars {
+		c.define(name, d)
+	}
+	return l
+}
+
+func (c *compiler) define(name string, d *expr.Def) {
+	c.p.defs[name] = append(c.p.defs[name], d)
+	if err := d.Compile(); err != nil {
+		c.errs.Add(d.Pos, err)
+		return
+	}
+	c.checks = append(c.checks, check{def: d})
+}
+
+// fields makes a layer of a mapping's fields.
+func (c *compiler) fields(level expr.Level, name string, fs []source.Field) *expr.Layer {
+	if len(fs) == 0 {
+		return nil
+	}
+	return c.layer(expr.NewLayer(level, name, &source.Node{Kind: source.Map, Fields: fs}, nil))
+}
+
+// tree makes a keyword or argument ready to evaluate; nil stays nil.
+func (c *compiler) tree(n *source.Node) *expr.Def {
+	if n == nil {
+		return nil
+	}
+	d := expr.NodeDef(n, nil)
+	if err := d.Compile(); err != nil {
+		c.errs.Add(n.Pos, err)
+		return nil
+	}
+	c.checks = append(c.checks, check{def: d, task: c.inTask, proven: c.proven})
+	return d
+}
+
+// cond makes a condition of a node that holds an expression or a boolean.
+func (c *compiler) cond(n *source.Node) *cond {
+	if n == nil {
+		return nil
+	}
+	switch v := n.Value.(type) {
+	case bool:
+		if n.Kind == source.Scalar {
+			return &cond{is: &v, pos: n.Pos}
+		}
+	case string:
+		e, err := expr.ParseExpr(v, expr.NodeLocator(n))
+		if err != nil {
+			c.errs.Add(n.Pos, err)
+			return nil
+		}
+		c.checkExpr(e, true)
+		return &cond{expr: e, pos: n.Pos}
+	}
+	c.errs.Add(n.Pos, source.Errorf(n.Pos, "a condition is an expression that is true or false, not %s", describe(n)))
+	return nil
+}
+
+func (c *compiler) conds(ns []*source.Node) []*cond {
+	var out []*cond
+	for _, n := range ns {
+		if n.Kind == source.List {
+			out = append(out, c.conds(n.Items)...)
+		} else if x := c.cond(n); x != nil {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func describe(n *source.Node) string {
+	switch n.Kind {
+	case source.List:
+		return "a list"
+	case source.Map:
+		return "a dict"
+	}
+	return fmt.Sprintf("the %s", n.Raw)
+}
+
+// play compiles one play.
+func (c *compiler) play(src *playbook.Play) *play {
+	p := &play{src: src, dir: src.Dir}
+	c.inPlay, c.handlersOf = p, map[string]bool{}
+	p.name = c.tree(src.Name)
+	p.pattern = c.tree(src.Hosts)
+	p.gather = c.tree(src.GatherFacts)
+	p.force = c.tree(src.Force)
+	p.maxFail = c.tree(src.MaxFail)
+	p.strategy = c.tree(src.Strategy)
+	p.order = c.tree(src.Order)
+	for _, s := range src.Serial {
+		p.serial = append(p.serial, c.tree(s))
+	}
+	p.layers = append(p.layers, c.fields(expr.PlayVars, "play", src.Vars))
+	for _, f := range src.VarsFiles {
+		p.layers = append(p.layers, c.varsFile(p, f))
+	}
+	for _, pr := range src.VarsPrompt {
+		c.known[pr.Name] = true
+	}
+	p.pre = c.list(src.PreTasks)
+	done := map[string]bool{}
+	for _, r := range src.Roles {
+		p.main = append(p.main, c.role(r, done)...)
+	}
+	p.main = append(p.main, c.list(src.Tasks)...)
+	p.post = c.list(src.Post)
+	p.handlers = append(p.handlers, c.list(src.Handlers)...)
+	return p
+}
+
+// varsFile reads an entry of vars_files: a name, or a list of which the first that exists is taken.
+func (c *compiler) varsFile(p *play, n *source.Node) *expr.Layer {
+	names := []*source.Node{n}
+	if n.Kind == source.List {
+		names = n.Items
+	}
+	for i, f := range names {
+		r, err := expr.NodeDef(f, nil).Eval(&expr.Context{Scope: layerScope{c.p.extra}})
+		name, ok := r.Value.(string)
+		if err != nil || !ok {
+			c.errs.Add(f.Pos, source.Errorf(f.Pos, "the name of a file of variables may read only what -e sets"))
+			return nil
+		}
+		path := name
+		if !filepath.IsAbs(name) {
+			path = c.loader.Join(p.dir, name)
+		}
+		if i < len(names)-1 && !c.loaderHas(path) {
+			continue
+		}
+		fields, err := c.loader.Vars(path)
+		if err != nil {
+			c.errs.Add(f.Pos, err)
+			return nil
+		}
+		return c.fields(expr.VarsFiles, path, fields)
+	}
+	return nil
+}
+
+// role compiles a use of a role with its dependencies. done holds the roles
+// that ran in this play, by what makes two uses the same; nil runs it always.
+func (c *compiler) role(r *playbook.RoleUse, done map[string]bool) []*task {
+	c.roleLayers(r)
+	var out []*task
+	for _, d := range r.Deps {
+		out = append(out, c.role(d, done)...)
+	}
+	key := roleKey(r)
+	if done != nil && done[key] && !r.Def.Meta.AllowDuplicates {
+		return out
+	}
+	if done != nil {
+		done[key] = true
+	}
+	c.roleHandlers(r)
+	return append(out, c.list(r.Tasks)...)
+}
+
+// roleHandlers gives a role's handlers to the play, once for each use that differs.
+func (c *compiler) roleHandlers(r *playbook.RoleUse) {
+	if key := roleKey(r); !c.handlersOf[key] {
+		c.handlersOf[key] = true
+		c.inPlay.handlers = append(c.inPlay.handlers, c.list(r.Handlers)...)
+	}
+}
+
+// roleKey is what makes two uses of a role the same: the role and its parameters.
+func roleKey(r *playbook.RoleUse) string {
+	var b strings.Builder
+	b.WriteString(r.Def.Dir + "\x00" + r.Entry)
+	for _, fs := range [][]source.Field{r.Params, r.Vars} {
+		for _, f := range fs {
+			fmt.Fprintf(&b, "\x00%s=%v", f.Key, value.Text(f.Value.Plain()))
+		}
+	}
+	return b.String()
+}
+
+// roleLayers makes a role's defaults and vars visible to the whole play.
+func (c *compiler) roleLayers(r *playbook.RoleUse) {
+	c.inPlay.layers = append(c.inPlay.layers, c.layersOfRole(r)...)
+}
+
+func (c *compiler) layersOfRole(r *playbook.RoleUse) []*expr.Layer {
+	if ls, ok := c.roleDone[r]; ok {
+		return ls
+	}
+	ls := []*expr.Layer{
+		c.fields(expr.RoleDefaults, "defaults of role "+r.Def.Name, r.Defaults),
+		c.fields(expr.RoleVars, "role "+r.Def.Name+", vars of its use", r.Vars),
+		c.fields(expr.RoleVars, "vars of role "+r.Def.Name, r.VarsOf),
+	}
+	c.roleDone[r] = ls
+	return ls
+}
+
+func (c *compiler) loaderHas(path string) bool {
+	_, err := c.loader.Stat(path)
+	return err == nil
+}

@@ -1,0 +1,502 @@
+package runner
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/mxplay/mxplay/modules"
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/playbook"
+	"github.com/mxplay/mxplay/runner/source"
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// list compiles a list of tasks; imports stand in place of themselves.
+func (c *compiler) list(src []*playbook.Task) []*task {
+	var out []*task
+	for _, t := range src {
+		out = append(out, c.tasksOf(t)...)
+	}
+	return out
+}
+
+func (c *compiler) tasksOf(src *playbook.Task) []*task {
+	if i := src.Include; i != nil && i.Static {
+		if i.Kind == playbook.WholeRole && i.Role != nil {
+			return c.role(i.Role, nil)
+		}
+		return c.list(i.Tasks)
+	}
+	return []*task{c.task(src)}
+}
+
+// task compiles a task, block or dynamic include.
+func (c *compiler) task(src *playbook.Task) *task {
+	t := &task{src: src, play: c.inPlay, handler: src.Handler, role: src.Role}
+	defer func(before *task, proven []string) { c.inTask, c.proven = before, proven }(c.inTask, c.proven)
+	c.inTask, c.proven = t, nil
+	c.tasks = append(c.tasks, t)
+	t.layers = c.layersOf(&src.Level)
+	t.guarded = c.guard > 0
+	for _, l := range chain(&src.Level) {
+		for _, x := range c.conds(l.When) {
+			t.when = append(t.when, x)
+			if x.expr != nil {
+				c.proven = append(c.proven, x.expr.Defines()...)
+			}
+		}
+		for _, n := range l.Tags {
+			t.tags = append(t.tags, c.tagNames(n)...)
+		}
+		if l.Kind == playbook.BlockLevel || l.Kind == playbook.TaskLevel || l.Kind == playbook.ImportLevel {
+			for _, n := range l.Notify {
+				t.notify = append(t.notify, c.tree(n))
+			}
+		}
+	}
+	if n := src.Name; n != nil {
+		t.name = c.tree(n)
+		if t.name != nil {
+			if v, ok := t.name.Constant(); ok {
+				t.label = value.Text(v)
+			}
+		}
+	}
+	for _, tag := range t.tags {
+		c.tagsSeen[tag] = true
+	}
+	c.keywords(t)
+	if src.Loop != nil {
+		t.loop = c.loop(src.Loop, src.LoopControl)
+	}
+	t.register = src.Register
+	if t.register != "" {
+		c.known[t.register] = true
+		c.registers[t.register] = append(c.registers[t.register], t)
+	}
+	t.until = c.conds(src.Until)
+	t.changed = c.conds(src.ChangedWhen)
+	t.failed = c.conds(src.FailedWhen)
+	t.retries, t.delay = c.tree(src.Retries), c.tree(src.Delay)
+	for _, n := range src.Listen {
+		if s, ok := n.Value.(string); ok {
+			t.listen = append(t.listen, s)
+		}
+	}
+	switch {
+	case src.Block != nil:
+		t.block = true
+		guard := len(src.Rescue)+len(src.Always) > 0
+		if guard {
+			c.guard++
+		}
+		t.body = c.list(src.Block)
+		if guard {
+			c.guard--
+		}
+		t.rescue, t.always = c.list(src.Rescue), c.list(src.Always)
+	case src.Include != nil:
+		c.include(t, src.Include)
+	case src.Module != "" && src.Module != "meta":
+		t.mod = c.p.mods[src.Module]
+		if t.mod == nil {
+			c.errs.Add(src.ModulePos, source.Errorf(src.ModulePos, "there is no module %s", src.Module))
+			break
+		}
+		c.args(t)
+	}
+	return t
+}
+
+// include compiles what a dynamic include brings in, when its name is constant.
+func (c *compiler) include(t *task, i *playbook.Include) {
+	t.include = &include{src: i, name: c.tree(i.Name)}
+	if !i.Resolved {
+		c.open = append(c.open, i.Pos.String()+": "+i.Word+" with a computed name")
+		return
+	}
+	if i.Kind == playbook.WholeRole {
+		public, _ := constBool(i.Public)
+		before := c.inPlay.layers
+		t.include.body = c.role(i.Role, nil)
+		if !public {
+			c.inPlay.layers = before
+		}
+		return
+	}
+	t.include.body = c.list(i.Tasks)
+}
+
+func constBool(n *source.Node) (bool, bool) {
+	if n == nil {
+		return false, false
+	}
+	b, ok := n.Value.(bool)
+	return b, ok
+}
+
+// chain is a level and all around it, outermost first.
+func chain(l *playbook.Level) []*playbook.Level {
+	var out []*playbook.Level
+	for ; l != nil; l = l.Up {
+		out = append(out, l)
+	}
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+		out[i], out[j] = out[j], out[i]
+	}
+	return out
+}
+
+// layersOf are the variables that the levels around a task set, but the play's.
+func (c *compiler) layersOf(l *playbook.Level) []*expr.Layer {
+	var out []*expr.Layer
+	add := func(l *expr.Layer) {
+		if l != nil {
+			out = append(out, l)
+		}
+	}
+	for _, l := range chain(l) {
+		switch l.Kind {
+		case playbook.RoleLevel:
+			r := l.Role
+			for _, x := range c.layersOfRole(r) {
+				add(x)
+			}
+			add(c.levelVars(l, expr.RoleParams, "parameters of role "+r.Def.Name, r.Params))
+		case playbook.ImportLevel, playbook.BlockLevel:
+			add(c.levelVars(l, expr.BlockVars, "block", l.Vars))
+		case playbook.IncludeLevel:
+			add(c.levelVars(l, expr.IncludeParams, "include", l.Vars))
+		case playbook.TaskLevel:
+			add(c.levelVars(l, expr.TaskVars, "task", l.Vars))
+		}
+	}
+	return out
+}
+
+// levelVars makes a level's layer once, so that all below share its definitions.
+func (c *compiler) levelVars(l *playbook.Level, at expr.Level, name string, fs []source.Field) *expr.Layer {
+	key := levelKey{l, at}
+	if x, ok := c.levels[key]; ok {
+		return x
+	}
+	x := c.fields(at, name, fs)
+	c.levels[key] = x
+	return x
+}
+
+type levelKey struct {
+	l  *playbook.Level
+	at expr.Level
+}
+
+// keywords finds the nearest level's word for each keyword.
+func (c *compiler) keywords(t *task) {
+	near := func(get func(*playbook.Keywords) *source.Node) *expr.Def {
+		for l := &t.src.Level; l != nil; l = l.Up {
+			if n := get(&l.Keywords); n != nil {
+				return c.tree(n)
+			}
+		}
+		return nil
+	}
+	k := &t.kw
+	k.become = near(func(k *playbook.Keywords) *source.Node { return k.Become })
+	k.becomeUser = near(func(k *playbook.Keywords) *source.Node { return k.BecomeUser })
+	k.becomeMethod = near(func(k *playbook.Keywords) *source.Node { return k.BecomeMethod })
+	k.becomeFlags = near(func(k *playbook.Keywords) *source.Node { return k.BecomeFlags })
+	k.remoteUser = near(func(k *playbook.Keywords) *source.Node { return k.RemoteUser })
+	k.connection = near(func(k *playbook.Keywords) *source.Node { return k.Connection })
+	k.port = near(func(k *playbook.Keywords) *source.Node { return k.Port })
+	k.noLog = near(func(k *playbook.Keywords) *source.Node { return k.NoLog })
+	k.diff = near(func(k *playbook.Keywords) *source.Node { return k.Diff })
+	k.checkMode = near(func(k *playbook.Keywords) *source.Node { return k.CheckMode })
+	k.ignoreErrors = near(func(k *playbook.Keywords) *source.Node { return k.IgnoreErrors })
+	k.ignoreUnreachable = near(func(k *playbook.Keywords) *source.Node { return k.IgnoreUnreachable })
+	k.timeout = near(func(k *playbook.Keywords) *source.Node { return k.Timeout })
+	k.throttle = near(func(k *playbook.Keywords) *source.Node { return k.Throttle })
+	k.anyErrorsFatal = near(func(k *playbook.Keywords) *source.Node { return k.AnyErrorsFatal })
+	k.runOnce = near(func(k *playbook.Keywords) *source.Node { return k.RunOnce })
+	k.delegateTo = near(func(k *playbook.Keywords) *source.Node { return k.DelegateTo })
+	k.delegateFacts = near(func(k *playbook.Keywords) *source.Node { return k.DelegateFacts })
+	for _, l := range chain(&t.src.Level) {
+		for _, n := range l.Environment {
+			k.env = append(k.env, c.tree(n))
+		}
+	}
+}
+
+// loop compiles a loop: a list with templates in it, or a string that is an expression.
+func (c *compiler) loop(n *source.Node, lc *playbook.LoopControl) *loop {
+	l := &loop{pos: n.Pos, variable: "item"}
+	if n.Kind == source.List {
+		l.list = c.tree(n)
+	} else if s, ok := n.Value.(string); ok {
+		e, err := expr.ParseExpr(s, expr.NodeLocator(n))
+		if err != nil {
+			c.errs.Add(n.Pos, err)
+		} else {
+			c.checkExpr(e, false)
+			l.expr = e
+		}
+	} else {
+		c.errs.Add(n.Pos, source.Errorf(n.Pos, "a loop is a list, or an expression that gives one, not %s", describe(n)))
+	}
+	if lc != nil {
+		if s, ok := nodeText(lc.LoopVar); ok {
+			l.variable = s
+		}
+		if s, ok := nodeText(lc.IndexVar); ok {
+			l.index = s
+			c.known[s] = true
+		}
+		l.label, l.pause, l.extended = c.tree(lc.Label), c.tree(lc.Pause), c.tree(lc.Extended)
+		if lc.BreakWhen != nil {
+			if x := c.cond(lc.BreakWhen); x != nil {
+				l.stop = x
+			}
+		}
+	}
+	c.known[l.variable] = true
+	c.known["ansible_loop"] = true
+	return l
+}
+
+func nodeText(n *source.Node) (string, bool) {
+	if n == nil {
+		return "", false
+	}
+	s, ok := n.Value.(string)
+	return s, ok
+}
+
+// tagNames are the tags of a node; -e may be read in them.
+func (c *compiler) tagNames(n *source.Node) []string {
+	r, err := expr.NodeDef(n, nil).Eval(&expr.Context{Scope: layerScope{c.p.extra}})
+	if err != nil {
+		c.errs.Add(n.Pos, err)
+		return nil
+	}
+	items, ok := r.Value.(value.List)
+	if !ok {
+		items = value.List{r.Value}
+	}
+	var out []string
+	for _, i := range items {
+		for _, s := range strings.Split(value.Text(i), ",") {
+			if s = strings.TrimSpace(s); s != "" {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// args compiles a task's arguments against its module's description.
+func (c *compiler) args(t *task) {
+	spec := t.mod.Args
+	constant := value.NewMap(len(spec.Fields))
+	static := true
+	given := map[string]bool{}
+	bad := false
+	fail := func(pos source.Pos, err error) {
+		bad = true
+		e, ok := err.(*source.Error)
+		if !ok {
+			e = &source.Error{Msg: err.Error()}
+		}
+		c.errs.Add(pos, &source.Error{Pos: pos, Msg: t.mod.Name + ": " + e.Msg, Hint: e.Hint})
+	}
+	fields := t.src.Args.Fields
+	for _, d := range c.moduleDefaults(t) {
+		if t.src.Args.Get(d.Key) == nil {
+			fields = append(fields[:len(fields):len(fields)], d)
+		}
+	}
+	for _, f := range fields {
+		field := spec.Field(f.Key)
+		if field == nil && !spec.Free {
+			fail(f.KeyPos, unknownName(f.Key, spec))
+			continue
+		}
+		a := &arg{field: field, name: f.Key, pos: f.Value.Pos, raw: f.Value.Raw}
+		t.args = append(t.args, a)
+		if field != nil {
+			a.name = field.Name
+			if given[a.name] {
+				fail(f.KeyPos, &source.Error{Msg: a.name + " is given twice, also under another name of it"})
+				continue
+			}
+			given[a.name] = true
+			if field.Type.Expr {
+				a.conds = c.condArg(f.Value)
+				static = false
+				continue
+			}
+		}
+		if a.value = c.tree(f.Value); a.value == nil {
+			bad = true
+			continue
+		}
+		v, isConst := a.value.Constant()
+		if t.mod.Name == "set_fact" {
+			c.setFact(f, a)
+		}
+		if field == nil {
+			static = false
+			continue
+		}
+		if !isConst {
+			static = false
+			continue
+		}
+		if field.Type.Kind == modules.ContentT {
+			static = false
+			if err := c.content(t, a, v); err != nil {
+				fail(f.Value.Pos, err)
+			}
+			continue
+		}
+		x, err := convertField(field, v, f.Value.Raw)
+		if err != nil {
+			fail(f.Value.Pos, prefixed(field.Name, err))
+			continue
+		}
+		constant.Set(field.Name, x)
+	}
+	if bad {
+		return
+	}
+	for i := range spec.Fields {
+		f := &spec.Fields[i]
+		if f.Required && !given[f.Name] {
+			fail(t.src.ModulePos, &source.Error{Msg: f.Name + " is required"})
+			return
+		}
+	}
+	if !static {
+		return
+	}
+	if err := complete(spec, constant); err != nil {
+		fail(t.src.ModulePos, err)
+		return
+	}
+	b, err := value.JSON(constant)
+	if err == nil {
+		err = t.mod.Decode(json.RawMessage(b))
+	}
+	if err != nil {
+		fail(t.src.ModulePos, err)
+		return
+	}
+	t.static = b
+}
+
+func prefixed(name string, err error) error {
+	if e, ok := err.(*source.Error); ok {
+		return &source.Error{Msg: name + ": " + e.Msg, Hint: e.Hint}
+	}
+	return &source.Error{Msg: name + ": " + err.Error()}
+}
+
+// condArg is an argument that holds expressions (assert.that).
+func (c *compiler) condArg(n *source.Node) []*cond {
+	return c.conds([]*source.Node{n})
+}
+
+// setFact notes the names that a set_fact sets.
+func (c *compiler) setFact(f source.Field, a *arg) {
+	if strings.Contains(f.Key, "{{") {
+		c.open = append(c.open, f.KeyPos.String()+": set_fact with a computed name")
+		return
+	}
+	c.known[f.Key] = true
+	c.p.defs[f.Key] = append(c.p.defs[f.Key], a.value)
+}
+
+// moduleDefaults are the arguments that module_defaults give to a task, the nearest level's of each.
+func (c *compiler) moduleDefaults(t *task) []source.Field {
+	var out []source.Field
+	seen := map[string]bool{}
+	for l := &t.src.Level; l != nil; l = l.Up {
+		for i := len(l.ModuleDefaults) - 1; i >= 0; i-- {
+			d := l.ModuleDefaults[i]
+			if d.Module != t.mod.Name || d.Args == nil {
+				continue
+			}
+			for _, f := range d.Args.Fields {
+				if !seen[f.Key] {
+					seen[f.Key] = true
+					out = append(out, f)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// content finds the file of a constant src, and parses it when it is a template.
+func (c *compiler) content(t *task, a *arg, v value.Value) error {
+	from := a.field.Type.From
+	if from != "file" && from != "template" {
+		return nil
+	}
+	name, ok := v.(string)
+	if !ok {
+		return mismatch("the name of a file", v)
+	}
+	path, err := t.find(c.p, from, name)
+	if err != nil {
+		return err
+	}
+	a.file, err = c.p.file(path, from == "template")
+	if err != nil {
+		return err
+	}
+	if a.file.tmpl != nil {
+		c.checks = append(c.checks, check{tmpl: a.file.tmpl, task: c.inTask, proven: c.proven})
+	}
+	return nil
+}
+
+// find looks for a file that an argument names: in the task's role, the roles
+// that brought that in, and beside the playbook.
+func (t *task) find(p *Program, from, name string) (string, error) {
+	kind := "files"
+	if from == "template" {
+		kind = "templates"
+	}
+	found, tried := p.loader.Search(t.src, kind, name)
+	if found != "" {
+		return found, nil
+	}
+	for i := range tried {
+		tried[i] = source.ShortName(tried[i])
+	}
+	return "", &source.Error{Msg: "there is no file " + name + " on the controller", Hint: "looked for " + strings.Join(tried, ", ")}
+}
+
+// file is a file of the controller, a template parsed; each is read once.
+func (p *Program) file(path string, template bool) (*tmplFile, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := path
+	if template {
+		key = "template " + path
+	}
+	if f := p.files[key]; f != nil {
+		return f, nil
+	}
+	f := &tmplFile{path: path}
+	if template {
+		b, err := p.loader.ReadFile(path)
+		if err != nil {
+			return nil, source.OSError(path, err)
+		}
+		if f.tmpl, err = expr.ParseFile(source.ShortName(path), string(b)); err != nil {
+			return nil, err
+		}
+	}
+	p.files[key] = f
+	return f, nil
+}

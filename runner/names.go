@@ -1,0 +1,210 @@
+package runner
+
+import (
+	"sort"
+
+	"github.com/mxplay/mxplay/modules"
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/source"
+)
+
+// check is a place where names are read, looked at when all names are known.
+type check struct {
+	expr   *expr.Expr
+	cond   bool // it has to be true or false
+	def    *expr.Def
+	tmpl   *expr.Template
+	task   *task    // nil for a variable's definition
+	proven []string // what conditions above say is defined
+}
+
+func (c *compiler) checkExpr(e *expr.Expr, cond bool) {
+	c.checks = append(c.checks, check{expr: e, cond: cond, task: c.inTask, proven: c.proven})
+}
+
+// magicNames are the variables that the engine itself sets.
+func (c *compiler) magicNames() {
+	for name := range magicTypes() {
+		c.known[name] = true
+	}
+}
+
+// magicTypes are the variables that the engine itself sets, with their types.
+func magicTypes() map[string]expr.Type {
+	str, texts := expr.Of(expr.KString), expr.ListOf(expr.Of(expr.KString))
+	types := map[string]expr.Type{
+		"inventory_hostname": str, "inventory_hostname_short": str, "inventory_dir": expr.Any, "inventory_file": expr.Any,
+		"group_names": texts, "groups": expr.Any, "hostvars": expr.Any, "vars": expr.Any, "omit": expr.Any,
+		"playbook_dir": str, "role_path": str, "role_name": str, "ansible_role_name": str,
+		"ansible_play_name": str, "ansible_play_hosts": texts, "ansible_play_hosts_all": texts, "ansible_play_batch": texts, "play_hosts": texts,
+		"ansible_check_mode": expr.Of(expr.KBool), "ansible_diff_mode": expr.Of(expr.KBool), "ansible_run_tags": texts, "ansible_skip_tags": texts,
+		"ansible_forks": expr.Of(expr.KInt), "ansible_managed": str, "ansible_limit": str, "ansible_verbosity": expr.Of(expr.KInt),
+		"ansible_failed_task": expr.Any, "ansible_failed_result": expr.Any, "ansible_version": expr.Any,
+		"template_path": str, "template_host": str, "template_destpath": str, "template_fullpath": str, "template_run_date": str, "template_uid": str,
+		"ansible_facts": specType(modules.SpecOf[modules.Facts]()), "environment": expr.Any,
+	}
+	for _, v := range connectionVars {
+		types[v] = expr.Any
+	}
+	for name, t := range types["ansible_facts"].Fields {
+		types["ansible_"+name] = t
+	}
+	return types
+}
+
+// connectionVars are read by the engine; an expression may read them where the inventory sets them.
+var connectionVars = []string{
+	"ansible_host", "ansible_port", "ansible_user", "ansible_connection", "ansible_password", "ansible_ssh_pass",
+	"ansible_ssh_private_key_file", "ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_become", "ansible_become_user",
+	"ansible_become_method", "ansible_become_password", "ansible_become_pass", "ansible_become_flags", "ansible_agent_dir",
+}
+
+// specType is the type of what a spec describes, private fields left out.
+func specType(s *modules.Spec) expr.Type {
+	fields := map[string]expr.Type{}
+	for _, f := range s.Fields {
+		if !f.Private {
+			fields[f.Name] = fieldType(f.Type)
+		}
+	}
+	if s.Free {
+		return expr.Type{Kind: expr.KMap, Fields: fields}
+	}
+	return expr.Record(fields)
+}
+
+func fieldType(t modules.Type) expr.Type {
+	switch t.Kind {
+	case modules.Bool:
+		return expr.Of(expr.KBool)
+	case modules.Int:
+		return expr.Of(expr.KInt)
+	case modules.Float:
+		return expr.Of(expr.KFloat)
+	case modules.String, modules.Path, modules.ModeT:
+		return expr.Of(expr.KString)
+	case modules.List:
+		// a nil slice is null in JSON
+		return expr.Type{Kind: expr.KList | expr.KNull, Elem: ptr(fieldType(*t.Elem))}
+	case modules.Map:
+		return expr.Type{Kind: expr.KMap | expr.KNull, Elem: ptr(fieldType(*t.Elem))}
+	case modules.Struct:
+		r := specType(t.Struct)
+		r.Kind |= expr.KNull
+		return r
+	}
+	return expr.Any
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// common are the members that every registered result has.
+func common() map[string]expr.Type {
+	b, s := expr.Of(expr.KBool), expr.Of(expr.KString)
+	return map[string]expr.Type{
+		"changed": b, "failed": b, "skipped": b, "unreachable": b, "msg": expr.Any, "attempts": expr.Of(expr.KInt),
+		"skip_reason": s, "warnings": expr.Any, "diff": expr.Any, "ansible_facts": expr.Any,
+	}
+}
+
+// resultType is the type of what a task registers.
+func resultType(t *task) expr.Type {
+	if t.mod == nil {
+		return expr.Any
+	}
+	one := specType(t.mod.Result)
+	for name, c := range common() {
+		if _, ok := one.Fields[name]; !ok {
+			one.Fields[name] = c
+		}
+	}
+	if t.loop == nil {
+		return one
+	}
+	one.Fields["item"] = expr.Any
+	one.Fields[t.loop.variable] = expr.Any
+	one.Fields["ansible_loop_var"] = expr.Of(expr.KString)
+	one.Fields["ansible_index_var"] = expr.Of(expr.KString)
+	if t.loop.index != "" {
+		one.Fields[t.loop.index] = expr.Any
+	}
+	one.Fields["ansible_loop"] = expr.Any
+	all := common()
+	all["results"] = expr.ListOf(one)
+	return expr.Record(all)
+}
+
+// names is the TypeEnv of one task.
+type names struct {
+	types map[string]expr.Type
+	list  []string
+	self  *task
+}
+
+func (n *names) TypeOf(name string) (expr.Type, bool) {
+	if n.self != nil {
+		if l := n.self.loop; l != nil && (name == l.variable || name == l.index) {
+			return expr.Any, true
+		}
+		// until, changed_when and failed_when see one item's result, not the loop's
+		if n.self.loop != nil && name == n.self.register {
+			return expr.Any, true
+		}
+	}
+	t, ok := n.types[name]
+	return t, ok
+}
+
+func (n *names) Names() []string { return n.list }
+
+// checkNames refuses names that nothing in the run can set, and members that
+// results cannot have.
+func (c *compiler) checkNames() {
+	types := magicTypes()
+	for name := range c.known {
+		if _, ok := types[name]; !ok {
+			types[name] = expr.Any
+		}
+	}
+	for name, ts := range c.registers {
+		var u expr.Type
+		for i, t := range ts {
+			if r := resultType(t); i == 0 {
+				u = r
+			} else {
+				u = u.Union(r)
+			}
+		}
+		types[name] = u
+	}
+	for name := range c.p.defs {
+		types[name] = expr.Any
+	}
+	env := &names{types: types}
+	for name := range types {
+		env.list = append(env.list, name)
+	}
+	sort.Strings(env.list)
+	for _, k := range c.checks {
+		env.self = k.task
+		var errs []*source.Error
+		switch {
+		case k.expr != nil && k.cond:
+			errs = k.expr.CheckCondition(env, k.proven...)
+		case k.expr != nil:
+			errs = k.expr.Check(env, k.proven...)
+		case k.def != nil:
+			errs = k.def.Check(env, k.proven...)
+		case k.tmpl != nil:
+			errs = k.tmpl.Check(env, k.proven...)
+		}
+		for _, e := range errs {
+			if len(c.open) > 0 {
+				e.Msg += " (unless " + c.open[0] + " sets it)"
+				c.p.Warnings = append(c.p.Warnings, e)
+				continue
+			}
+			c.errs = append(c.errs, e)
+		}
+	}
+}

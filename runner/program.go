@@ -1,0 +1,145 @@
+// Package runner turns playbooks and an inventory into a Program (Compile,
+// which touches no network) and carries it out on hosts (Run).
+package runner
+
+import (
+	"sync"
+
+	"github.com/mxplay/mxplay/inventory"
+	"github.com/mxplay/mxplay/modules"
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/playbook"
+	"github.com/mxplay/mxplay/runner/source"
+)
+
+// Program is a site that compiled: every name known, every constant argument checked.
+type Program struct {
+	Warnings []*source.Error
+
+	opts   Options
+	inv    *inventory.Inventory
+	plays  []*play
+	extra  *expr.Layer
+	mods   map[string]*modules.Task
+	loader *playbook.Loader
+	defs   map[string][]*expr.Def // all definitions of each name, for what a call must wait for
+	all    []*inventory.Host      // hosts of any play that -l leaves
+
+	mu        sync.Mutex
+	files     map[string]*tmplFile
+	invLayers map[string]*expr.Layer
+}
+
+// play is a compiled play. Its sections run in order, with a flush of handlers after pre, main and post.
+type play struct {
+	src      *playbook.Play
+	name     *expr.Def
+	pattern  *expr.Def
+	hosts    []*inventory.Host
+	pre      []*task
+	main     []*task // roles, then tasks
+	post     []*task
+	handlers []*task
+	gather   *expr.Def
+	serial   []*expr.Def
+	force    *expr.Def // force_handlers
+	maxFail  *expr.Def
+	strategy *expr.Def
+	order    *expr.Def
+	shuffle  bool
+	layers   []*expr.Layer // play vars, vars_files, defaults and vars of all its roles
+	dir      string
+}
+
+// task is a compiled task, handler, block, import's child or include.
+type task struct {
+	src  *playbook.Task
+	play *play
+	mod  *modules.Task // nil for a block, an include or meta
+	name *expr.Def     // nil when it has none
+
+	when   []*cond // outer ones first
+	tags   []string
+	layers []*expr.Layer // of its role, blocks, includes and itself, outer ones first
+
+	args    []*arg
+	static  []byte // canonical arguments, when nothing in them has to be evaluated
+	loop    *loop
+	until   []*cond
+	changed []*cond
+	failed  []*cond
+	retries *expr.Def
+	delay   *expr.Def
+	notify  []*expr.Def
+	targets map[string][]*task // handlers by the constant names it notifies
+	listen  []string
+	label   string // its name when that is constant
+	kw      keywords
+	role    *playbook.RoleUse
+
+	body, rescue, always []*task // of a block
+	block                bool
+	include              *include
+	register             string
+	guarded              bool // it stands in a block with rescue or always
+	handler              bool
+	reads                []string // names that it may read, also through other variables; nil until asked
+	readsAll             bool     // it may read any name
+}
+
+// keywords are the inherited words, the nearest level's each.
+type keywords struct {
+	become, becomeUser, becomeMethod, becomeFlags *expr.Def // nearest wins
+	remoteUser, connection, port                  *expr.Def
+	env                                           []*expr.Def // outer ones first
+	noLog, diff, checkMode                        *expr.Def
+	ignoreErrors, ignoreUnreachable               *expr.Def
+	timeout, throttle                             *expr.Def
+	anyErrorsFatal, runOnce                       *expr.Def
+	delegateTo, delegateFacts                     *expr.Def
+}
+
+// include is a dynamic include of tasks or a role.
+type include struct {
+	src    *playbook.Include
+	name   *expr.Def
+	body   []*task // when the name was constant
+	layers []*expr.Layer
+}
+
+// cond is a condition with the text it was written as.
+type cond struct {
+	expr *expr.Expr
+	pos  source.Pos
+	is   *bool // a constant
+}
+
+// loop is a task's loop.
+type loop struct {
+	list     *expr.Def  // a list of the playbook
+	expr     *expr.Expr // or an expression
+	pos      source.Pos
+	variable string // item
+	index    string
+	label    *expr.Def
+	pause    *expr.Def
+	extended *expr.Def
+	stop     *cond // break_when
+}
+
+// arg is one argument of a task.
+type arg struct {
+	field *modules.Field // nil for a free key
+	name  string
+	pos   source.Pos
+	raw   string // as it was written, of a constant scalar
+	value *expr.Def
+	conds []*cond   // of an argument that is an expression
+	file  *tmplFile // of a constant src
+}
+
+// tmplFile is a file on the controller that was found, and parsed when it is a template.
+type tmplFile struct {
+	path string
+	tmpl *expr.Template
+}

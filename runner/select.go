@@ -1,0 +1,385 @@
+package runner
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/mxplay/mxplay/inventory"
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/source"
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// extraVars reads -e: k=v words, a {json} or YAML map, or @file.
+func (c *compiler) extraVars(args []string) *expr.Layer {
+	out := &expr.Layer{Level: expr.ExtraVars, Name: "-e", Vars: map[string]*expr.Def{}}
+	add := func(n *source.Node, name string) {
+		if n == nil || n.IsNull() {
+			return
+		}
+		if n.Kind != source.Map {
+			c.errs.Add(n.Pos, source.Errorf(n.Pos, "%s holds no variables", name).WithHint("write NAME: VALUE lines"))
+			return
+		}
+		for k, d := range expr.NewLayer(expr.ExtraVars, name, n, nil).Vars {
+			out.Vars[k] = d
+		}
+	}
+	for _, a := range args {
+		switch {
+		case strings.HasPrefix(a, "@"):
+			n, err := source.ReadOne(a[1:])
+			if err != nil {
+				c.errs.Add(source.Pos{File: a[1:]}, err)
+				continue
+			}
+			add(n, a[1:])
+		case strings.HasPrefix(strings.TrimSpace(a), "{"), strings.HasPrefix(strings.TrimSpace(a), "["):
+			ns, err := source.ReadYAML("-e", []byte(a))
+			if err != nil {
+				c.errs.Add(source.Pos{File: "-e"}, err)
+				continue
+			}
+			if len(ns) > 0 {
+				add(ns[0], "-e")
+			}
+		default:
+			words, err := splitWords(a)
+			if err != nil {
+				c.errs.Add(source.Pos{File: "-e"}, err)
+				continue
+			}
+			for _, w := range words {
+				k, v, ok := strings.Cut(w, "=")
+				if !ok || !identifier(k) {
+					c.errs.Add(source.Pos{File: "-e"}, &source.Error{Pos: source.Pos{File: "-e"}, Msg: fmt.Sprintf("%q sets no variable", w),
+						Hint: `write NAME=VALUE, '{"NAME": VALUE}' or @FILE`})
+					continue
+				}
+				out.Vars[k] = expr.NodeDef(source.FromValue(v, source.Pos{File: "-e " + k}), nil)
+			}
+		}
+	}
+	return out
+}
+
+// splitWords parts a text at blanks outside of quotes, and takes the quotes away.
+func splitWords(s string) ([]string, error) {
+	var out []string
+	var b strings.Builder
+	var quote rune
+	in := false
+	for _, r := range s {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '\'' || r == '"'):
+			quote, in = r, true
+		case quote == 0 && (r == ' ' || r == '\t' || r == '\n'):
+			if in {
+				out = append(out, b.String())
+				b.Reset()
+				in = false
+			}
+		default:
+			b.WriteRune(r)
+			in = true
+		}
+	}
+	if quote != 0 {
+		return nil, fmt.Errorf("the quote %c in %q is never closed", quote, s)
+	}
+	if in {
+		out = append(out, b.String())
+	}
+	return out, nil
+}
+
+func identifier(s string) bool {
+	for i, r := range s {
+		if r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// selectHosts finds the hosts of each play.
+func (c *compiler) selectHosts() {
+	limit := strings.Join(c.p.opts.Limit, ",")
+	var allowed map[string]bool
+	if limit != "" {
+		hs, warns, err := c.p.inv.Match(limit, "")
+		if err != nil {
+			c.errs.Add(source.Pos{File: "--limit"}, err)
+			return
+		}
+		c.warn(source.Pos{File: "--limit"}, warns)
+		allowed = map[string]bool{}
+		for _, h := range hs {
+			allowed[h.Name] = true
+		}
+		if len(hs) == 0 {
+			c.errs = append(c.errs, &source.Error{Msg: fmt.Sprintf("--limit %s matches no host", limit)})
+			return
+		}
+	}
+	seen := map[string]bool{}
+	any := false
+	for _, p := range c.p.plays {
+		pos := p.src.Hosts.Pos
+		r, err := p.pattern.Eval(&expr.Context{Scope: layerScope{c.p.extra}})
+		if err != nil {
+			c.errs.Add(pos, err)
+			continue
+		}
+		var parts []string
+		if l, ok := r.Value.(value.List); ok {
+			for _, x := range l {
+				parts = append(parts, value.Text(x))
+			}
+		} else {
+			parts = append(parts, value.Text(r.Value))
+		}
+		hs, warns, err := c.p.inv.Match(strings.Join(parts, ","), "")
+		if err != nil {
+			c.errs.Add(pos, err)
+			continue
+		}
+		c.warn(pos, warns)
+		any = any || len(hs) > 0
+		for _, h := range hs {
+			if allowed == nil || allowed[h.Name] {
+				p.hosts = append(p.hosts, h)
+				if !seen[h.Name] {
+					seen[h.Name] = true
+					c.p.all = append(c.p.all, h)
+				}
+			}
+		}
+		order(p, c)
+	}
+	if !any && len(c.p.plays) > 0 && !c.p.opts.NoHosts && len(c.errs) == 0 {
+		e := &source.Error{Pos: c.p.plays[0].src.Hosts.Pos, Msg: "no host of the inventory matches any play"}
+		if len(c.p.opts.Inventory) == 0 {
+			e.Hint = "name an inventory: -i hosts"
+		}
+		c.errs = append(c.errs, e)
+	}
+}
+
+func (c *compiler) warn(pos source.Pos, warns []*source.Error) {
+	for _, w := range warns {
+		if w.Pos.IsZero() {
+			w.Pos = pos
+		}
+		c.p.Warnings = append(c.p.Warnings, w)
+	}
+}
+
+// order sorts a play's hosts as its order says.
+func order(p *play, c *compiler) {
+	if p.order == nil {
+		return
+	}
+	v, _ := p.order.Constant()
+	switch v {
+	case "inventory", nil:
+	case "sorted":
+		sort.SliceStable(p.hosts, func(i, j int) bool { return p.hosts[i].Name < p.hosts[j].Name })
+	case "reverse_sorted":
+		sort.SliceStable(p.hosts, func(i, j int) bool { return p.hosts[i].Name > p.hosts[j].Name })
+	case "reverse_inventory":
+		for i, j := 0, len(p.hosts)-1; i < j; i, j = i+1, j-1 {
+			p.hosts[i], p.hosts[j] = p.hosts[j], p.hosts[i]
+		}
+	case "shuffle":
+		p.shuffle = true
+	default:
+		pos := p.src.Order.Pos
+		c.errs.Add(pos, source.Errorf(pos, "order is inventory, reverse_inventory, sorted, reverse_sorted or shuffle, not %s", value.Short(v, 30)))
+	}
+}
+
+// inventoryVars notes the names that the inventory sets for the hosts of the plays.
+func (c *compiler) inventoryVars() {
+	seen := map[string]bool{}
+	for _, p := range c.p.plays {
+		for _, h := range c.p.inv.Hosts {
+			ls, err := c.p.inv.Layers(h, p.dir)
+			if err != nil {
+				c.errs.Add(source.Pos{}, err)
+				return
+			}
+			for _, l := range ls {
+				key := fmt.Sprint(l.Level, l.Name, l.File)
+				if seen[key] {
+					continue
+				}
+				seen[key] = true
+				c.layer(c.p.invLayer(l))
+			}
+		}
+	}
+}
+
+// invLayer is an inventory layer as the language sees it, made once.
+func (p *Program) invLayer(l inventory.Layer) *expr.Layer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := fmt.Sprint(l.Level, "\x00", l.Name, "\x00", l.File)
+	if x := p.invLayers[key]; x != nil {
+		return x
+	}
+	x := &expr.Layer{Level: invLevels[l.Level], Name: l.Name, Vars: make(map[string]*expr.Def, len(l.Vars))}
+	if l.File != "" {
+		x.Name = l.File
+	}
+	for k, v := range l.Vars {
+		d := expr.NodeDef(v.Node, nil)
+		d.Pos = v.Pos
+		x.Vars[k] = d
+	}
+	p.invLayers[key] = x
+	return x
+}
+
+var invLevels = map[inventory.Level]expr.Level{
+	inventory.AllVars: expr.InventoryAll, inventory.GroupVars: expr.InventoryGroups,
+	inventory.AllInventoryFiles: expr.GroupVarsAllInventory, inventory.AllPlaybookFiles: expr.GroupVarsAllPlaybook,
+	inventory.GroupInventoryFiles: expr.GroupVarsInventory, inventory.GroupPlaybookFiles: expr.GroupVarsPlaybook,
+	inventory.HostVars: expr.InventoryHost, inventory.HostInventoryFiles: expr.HostVarsInventory,
+	inventory.HostPlaybookFiles: expr.HostVarsPlaybook,
+}
+
+// resolveNotify finds the handlers that each constant notify means.
+func (c *compiler) resolveNotify() {
+	for _, t := range c.tasks {
+		for _, n := range t.notify {
+			if n == nil {
+				continue
+			}
+			v, ok := n.Constant()
+			if !ok {
+				continue
+			}
+			name := value.Text(v)
+			hs := t.play.handlersFor(t, name)
+			if len(hs) == 0 {
+				e := source.Errorf(n.Pos, "no handler %s in this play", name)
+				var all []string
+				for _, h := range t.play.handlers {
+					all = append(all, h.label)
+					all = append(all, h.listen...)
+				}
+				if m := source.DidYouMean(name, all); m != "" {
+					e.Hint = "did you mean " + m + "?"
+				} else if len(all) > 0 {
+					e.Hint = "there are " + strings.Join(all, ", ")
+				}
+				c.errs = append(c.errs, e)
+				continue
+			}
+			if t.targets == nil {
+				t.targets = map[string][]*task{}
+			}
+			t.targets[name] = hs
+		}
+	}
+}
+
+// handlersFor are the handlers that a name means to a task: those that listen
+// to it, and the one of that name, its own role's first. "role : name" picks.
+func (p *play) handlersFor(t *task, name string) []*task {
+	var out []*task
+	var named *task
+	for _, h := range p.handlers {
+		for _, l := range h.listen {
+			if l == name {
+				out = append(out, h)
+				break
+			}
+		}
+		full := h.label
+		if h.role != nil {
+			full = h.role.Def.Name + " : " + h.label
+		}
+		if h.label != name && full != name {
+			continue
+		}
+		own := t.role != nil && h.role != nil && t.role.Def == h.role.Def
+		if named == nil || own {
+			named = h
+		}
+	}
+	if named != nil {
+		for _, h := range out {
+			if h == named {
+				return out
+			}
+		}
+		out = append(out, named)
+	}
+	return out
+}
+
+// checkTags refuses a tag of the command line that no task has.
+func (c *compiler) checkTags() {
+	special := map[string]bool{"all": true, "tagged": true, "untagged": true, "always": true, "never": true}
+	var all []string
+	for t := range c.tagsSeen {
+		all = append(all, t)
+	}
+	sort.Strings(all)
+	check := func(flag string, tags []string) {
+		for _, t := range tags {
+			if special[t] || c.tagsSeen[t] {
+				continue
+			}
+			e := &source.Error{Msg: fmt.Sprintf("%s %s: no task has this tag", flag, t)}
+			if m := source.DidYouMean(t, all); m != "" {
+				e.Hint = "did you mean " + m + "?"
+			} else if len(all) > 0 {
+				e.Hint = "there are " + strings.Join(all, ", ")
+			}
+			c.errs = append(c.errs, e)
+		}
+	}
+	check("--tags", c.p.opts.Tags)
+	check("--skip-tags", c.p.opts.SkipTags)
+}
+
+// selected tells whether -t and --skip-tags let a task run, by Ansible's rules.
+func (p *Program) selected(tags []string) bool {
+	has := map[string]bool{}
+	for _, t := range tags {
+		has[t] = true
+	}
+	run := len(p.opts.Tags) == 0 && !has["never"]
+	if has["always"] {
+		run = true
+	}
+	for _, t := range p.opts.Tags {
+		switch t {
+		case "all":
+			run = run || !has["never"]
+		case "tagged":
+			run = run || len(tags) > 0 && !has["never"]
+		case "untagged":
+			run = run || len(tags) == 0
+		default:
+			run = run || has[t]
+		}
+	}
+	if !run {
+		return false
+	}
+	for _, t := range p.opts.SkipTags {
+		switch {
+		case t == "all" && !has["always"], t == "tagged" && len(tags) > 0, t == "untagged" && len(tags) == 0, has[t]:
+			return false
+		}
+	}
+	return true
+}
