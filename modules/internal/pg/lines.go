@@ -12,25 +12,22 @@ import (
 
 // File is one of the server's access files as it stands.
 type File struct {
-	Path   string
-	Text   string
-	Mode   uint32
-	UID    int
-	GID    int
-	Old    bool // the file is newer than what the server has loaded
-	Errors []string
+	Path string
+	Text string
+	Mode uint32
+	UID  int
+	GID  int
+	Old  bool // the file is newer than what the server has loaded
 }
 
-// LookFile finds and reads an access file: setting is hba_file or ident_file,
-// view the server's own reading of it ("" where the server has none).
-func (l Login) LookFile(ctx context.Context, r modules.Reader, setting, view string) (File, error) {
+// LookFile finds and reads an access file: setting is hba_file or ident_file.
+func (l Login) LookFile(ctx context.Context, r modules.Reader, setting string) (File, error) {
 	var f File
-	rows, err := l.Query(ctx, r, "", "select current_setting($1), extract(epoch from pg_conf_load_time())::text, to_regclass($2)::text",
-		setting, "pg_catalog."+view)
+	rows, err := l.Query(ctx, r, "", "select current_setting($1), extract(epoch from pg_conf_load_time())::text", setting)
 	if err != nil {
 		return f, err
 	}
-	if len(rows) != 1 || len(rows[0]) != 3 {
+	if len(rows) != 1 || len(rows[0]) != 2 {
 		return f, errors.New("PostgreSQL does not say where its " + setting + " is")
 	}
 	f.Path = Text(rows[0][0])
@@ -65,9 +62,6 @@ func (l Login) Put(ctx context.Context, h modules.Host, f File, text, view strin
 	w := modules.Write{Path: f.Path, Bytes: []byte(text), Attr: modules.Attr{Mode: &f.Mode, UID: &f.UID, GID: &f.GID}}
 	if err := h.Write(ctx, w); err != nil {
 		return err
-	}
-	if view == "" {
-		return nil
 	}
 	rows, err := l.Query(ctx, h, "", "select line_number::text, error from pg_catalog."+view+" where error is not null order by line_number")
 	var e *modules.SQLError
@@ -186,4 +180,22 @@ func Field(s string) string {
 		}
 	}
 	return s
+}
+
+// Steps put text into the file and make the server use it.
+func (l Login) Steps(f File, text, view string) []modules.Step {
+	var steps []modules.Step
+	if text != f.Text {
+		steps = append(steps, modules.Step{
+			What: "write " + f.Path, From: f.Text, To: text,
+			Do: func(ctx context.Context, h modules.Host) error { return l.Put(ctx, h, f, text, view) },
+		})
+	}
+	if len(steps) > 0 || f.Old {
+		steps = append(steps, modules.Step{
+			What: "reload PostgreSQL's configuration", Event: true,
+			Do: func(ctx context.Context, h modules.Host) error { return l.Reload(ctx, h, f.Path) },
+		})
+	}
+	return steps
 }
