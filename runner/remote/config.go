@@ -154,7 +154,12 @@ func (c *config) run(host string, args arguments) (answers, error) {
 	defer func() { <-c.running }()
 	argv := append([]string{"-G", "-T"}, args.argv()...)
 	if home, err := os.UserHomeDir(); args.file == "" && (err != nil || home != c.home) {
-		argv = append(argv, "-F", filepath.Join(c.home, ".ssh", "config"))
+		// A home that is not ssh's own: in tests.
+		file := filepath.Join(c.home, ".ssh", "config")
+		if _, err := os.Stat(file); err != nil {
+			file = "none"
+		}
+		argv = append(argv, "-F", file)
 	}
 	cmd := exec.Command(c.ssh, append(argv, "--", host)...)
 	var out, errs bytes.Buffer
