@@ -197,7 +197,7 @@ func (r *ini) variable(n int, line, text string, at int) {
 	vp := at + len(k) + 1 + len(v) - len(strings.TrimLeft(v, " \t"))
 	node, err := r.node(val, r.pos(n, line, vp))
 	if err == nil {
-		err = r.group.set(name, Var{node, r.pos(n, line, at)})
+		err = r.group.set(name, Var{Node: node, Pos: r.pos(n, line, at)})
 	}
 	if err != nil {
 		r.fail(n, line, vp, "%v", err)
@@ -248,7 +248,7 @@ func (r *ini) hosts(n int, line, text string, at int) {
 			r.fail(n, line, at+w.at+len(k)+1, "%v", err)
 			continue
 		}
-		vars[k] = Var{node, wp}
+		vars[k] = Var{Node: node, Pos: wp}
 	}
 	for _, name := range names {
 		h := r.inv.host(name, r.group, port, r.src, p)

@@ -32,8 +32,9 @@ type Inventory struct {
 
 // Var is a variable's value with its place.
 type Var struct {
-	Node *source.Node // Node.Unsafe: its strings are no templates
-	Pos  source.Pos   // where the name stands
+	Node    *source.Node // Node.Unsafe: its strings are no templates
+	Pos     source.Pos   // where the name stands
+	Program bool         // an executable inventory said so; its Nodes are Unsafe
 }
 
 // Plain is the value as it stands, its templates not replaced.

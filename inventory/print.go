@@ -28,7 +28,7 @@ func ListJSON(inv *Inventory, v View) ([]byte, error) {
 	hostvars := value.NewMap(len(hosts))
 	for _, h := range hosts {
 		in[h] = true
-		vars, err := v.hostVars(inv, h)
+		vars, err := v.hostVars(inv, h, marked)
 		if err != nil {
 			return nil, err
 		}
@@ -58,7 +58,7 @@ func ListJSON(inv *Inventory, v View) ([]byte, error) {
 			m.Set("children", children)
 		}
 		if v.Export {
-			vars, err := v.groupVars(inv, g)
+			vars, err := v.groupVars(inv, g, marked)
 			if err != nil {
 				return err
 			}
@@ -112,7 +112,7 @@ func HostJSON(inv *Inventory, name string, v View) ([]byte, error) {
 		}
 		return nil, e
 	}
-	vars, err := v.hostVars(inv, hosts[0])
+	vars, err := v.hostVars(inv, hosts[0], secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (p *grapher) group(g *Group, depth int) error {
 		for _, h := range g.Hosts {
 			p.line(depth, h.Name)
 			if p.v.ShowVars {
-				m, err := p.v.hostVars(p.inv, h)
+				m, err := p.v.hostVars(p.inv, h, bare)
 				if err := p.vars(depth+1, m, err); err != nil {
 					return err
 				}
@@ -193,12 +193,12 @@ func (p *grapher) group(g *Group, depth int) error {
 	if !p.v.ShowVars {
 		return nil
 	}
-	m, err := p.v.groupVars(p.inv, g)
+	m, err := p.v.groupVars(p.inv, g, bare)
 	return p.vars(depth, m, err)
 }
 
 // hostVars are a host's variables as values: all levels, or with Export its own.
-func (v View) hostVars(inv *Inventory, h *Host) (*value.Map, error) {
+func (v View) hostVars(inv *Inventory, h *Host, f form) (*value.Map, error) {
 	layers, err := inv.Layers(h, v.PlaybookDir)
 	if err != nil {
 		return nil, err
@@ -209,14 +209,60 @@ func (v View) hostVars(inv *Inventory, h *Host) (*value.Map, error) {
 			continue
 		}
 		for _, k := range sortedNames(l.Vars) {
-			out.Set(k, l.Vars[k].Plain())
+			out.Set(k, shown(l.Vars[k], f))
 		}
 	}
 	return withoutInternal(out), nil
 }
 
+// form is how much of a value's nature is shown.
+type form int
+
+const (
+	bare    form = iota // the value alone
+	secrets             // what is encrypted is marked
+	marked              // what is no template too
+)
+
+// shown is a variable as ansible-inventory shows it. What is marked tells
+// whoever reads the answer not to take it for a template, or to decrypt it.
+func shown(v Var, f form) value.Value {
+	if v.Program {
+		return v.Plain()
+	}
+	return shownNode(v.Node, f, false)
+}
+
+func shownNode(n *source.Node, how form, unsafe bool) value.Value {
+	unsafe = unsafe || n.Unsafe
+	switch n.Kind {
+	case source.List:
+		l := make(value.List, len(n.Items))
+		for i, e := range n.Items {
+			l[i] = shownNode(e, how, unsafe)
+		}
+		return l
+	case source.Map:
+		m := value.NewMap(len(n.Fields))
+		for _, f := range n.Fields {
+			m.Set(f.Key, shownNode(f.Value, how, unsafe))
+		}
+		return m
+	}
+	s, ok := n.Value.(string)
+	switch {
+	case ok && n.Vault && how == bare:
+		return "(encrypted)"
+	case ok && n.Vault:
+		return value.MapOf("__ansible_vault", s)
+	case ok && unsafe && how == marked:
+		return value.MapOf("__ansible_unsafe", s)
+	}
+	return n.Value
+}
+
 // groupVars are what a group sets itself, files included.
-func (v View) groupVars(inv *Inventory, g *Group) (*value.Map, error) {
+func (v View) groupVars(inv *Inventory, g *Group, f form) (*value.Map, error) {
 	out := value.NewMap(0)
 	layers, err := inv.GroupLayers(g, v.PlaybookDir)
 	if err != nil {
@@ -224,7 +270,7 @@ func (v View) groupVars(inv *Inventory, g *Group) (*value.Map, error) {
 	}
 	for _, l := range layers {
 		for _, k := range sortedNames(l.Vars) {
-			out.Set(k, l.Vars[k].Plain())
+			out.Set(k, shown(l.Vars[k], f))
 		}
 	}
 	if g.Priority != 1 {

@@ -74,7 +74,7 @@ func writeJSON(b *bytes.Buffer, v value.Value, nl string) {
 	}
 }
 
-// jsonString is a string with all that is not ASCII escaped.
+// jsonString is a string with quotes, backslashes and control characters escaped.
 func jsonString(b *bytes.Buffer, s string) {
 	b.WriteByte('"')
 	for _, r := range s {
@@ -92,13 +92,10 @@ func jsonString(b *bytes.Buffer, s string) {
 			b.WriteString(`\b`)
 		case r == '\f':
 			b.WriteString(`\f`)
-		case r >= ' ' && r < 0x7f:
-			b.WriteRune(r)
-		case r >= 0x10000:
-			r -= 0x10000
-			fmt.Fprintf(b, `\u%04x\u%04x`, 0xd800+(r>>10), 0xdc00+(r&0x3ff))
-		default:
+		case r < ' ':
 			fmt.Fprintf(b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
 		}
 	}
 	b.WriteByte('"')

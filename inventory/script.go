@@ -64,7 +64,7 @@ func readScript(inv *Inventory, path string) error {
 			continue
 		}
 		for _, f := range vars.Fields {
-			h.Vars[f.Key] = Var{f.Value, f.KeyPos}
+			h.Vars[f.Key] = Var{Node: f.Value, Pos: f.KeyPos, Program: true}
 		}
 	}
 	return s.errs.Err()
@@ -134,7 +134,7 @@ func (s *script) group(f source.Field) {
 		// as in Ansible: a group of one host of the same name, with these variables
 		s.host(g, f.Key, f.KeyPos)
 		for _, v := range n.Fields {
-			_ = g.set(v.Key, Var{v.Value, v.KeyPos})
+			_ = g.set(v.Key, Var{Node: v.Value, Pos: v.KeyPos, Program: true})
 		}
 		return
 	}
@@ -145,7 +145,7 @@ func (s *script) group(f source.Field) {
 		s.fail(v, "vars of group %s is a map, not a %s", f.Key, v.TypeName())
 	} else if v != nil {
 		for _, x := range v.Fields {
-			if err := g.set(x.Key, Var{x.Value, x.KeyPos}); err != nil {
+			if err := g.set(x.Key, Var{Node: x.Value, Pos: x.KeyPos, Program: true}); err != nil {
 				s.fail(x.Value, "%v", err)
 			}
 		}

@@ -328,7 +328,7 @@ func (inv *Inventory) readVarFile(path string) (Vars, error) {
 	}
 	vars := make(Vars, len(root.Fields))
 	for _, f := range root.Fields {
-		vars[f.Key] = Var{f.Value, f.KeyPos}
+		vars[f.Key] = Var{Node: f.Value, Pos: f.KeyPos}
 	}
 	return vars, nil
 }

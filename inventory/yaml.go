@@ -95,7 +95,7 @@ func (r *yamlReader) entries(g *Group, s source.Field) []source.Field {
 
 func (r *yamlReader) vars(g *Group, s source.Field) {
 	for _, f := range r.entries(g, s) {
-		if err := g.set(f.Key, Var{f.Value, f.KeyPos}); err != nil {
+		if err := g.set(f.Key, Var{Node: f.Value, Pos: f.KeyPos}); err != nil {
 			r.errs = append(r.errs, f.Value.Errorf("%v", err))
 		}
 	}
@@ -128,7 +128,7 @@ func (r *yamlReader) hosts(g *Group, s source.Field) {
 		for _, name := range names {
 			h := r.inv.host(name, g, port, r.src, f.KeyPos)
 			for _, v := range n.Fields {
-				h.Vars[v.Key] = Var{v.Value, v.KeyPos}
+				h.Vars[v.Key] = Var{Node: v.Value, Pos: v.KeyPos}
 			}
 		}
 	}
