@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,16 +54,17 @@ func TestAnsible(t *testing.T) {
 }
 
 type ansibleCase struct {
-	path    string
-	ar      *txtar.Archive
-	sources []string
-	view    View
-	hosts   []string
-	skip    []string // questions that are not asked
-	want    map[string]string
+	path     string
+	ar       *txtar.Archive
+	sources  []string
+	view     View
+	hosts    []string
+	patterns []string // asked one by one, instead of anything else
+	skip     []string // questions that are not asked
+	want     map[string]string
 }
 
-var header = regexp.MustCompile(`(?m)^(args|hosts|skip): (.*)$`)
+var header = regexp.MustCompile(`(?m)^(args|hosts|skip|patterns): (.*)$`)
 
 func readCase(t *testing.T, path string) *ansibleCase {
 	t.Helper()
@@ -75,6 +77,10 @@ func readCase(t *testing.T, path string) *ansibleCase {
 		words := strings.Fields(m[2])
 		if m[1] == "hosts" {
 			c.hosts = words
+			continue
+		}
+		if m[1] == "patterns" {
+			c.patterns = words
 			continue
 		}
 		if m[1] == "skip" {
@@ -128,6 +134,13 @@ func (c *ansibleCase) unpack(t *testing.T, dir string) string {
 }
 
 func (c *ansibleCase) questions() []string {
+	if c.patterns != nil {
+		var qs []string
+		for _, p := range c.patterns {
+			qs = append(qs, "pattern "+p)
+		}
+		return qs
+	}
 	qs := []string{"list", "export", "graph", "graph-vars"}
 	for _, h := range c.hosts {
 		qs = append(qs, "host/"+h)
@@ -137,6 +150,15 @@ func (c *ansibleCase) questions() []string {
 
 func (c *ansibleCase) answer(inv *Inventory, q string) ([]byte, error) {
 	v := c.view
+	if p, ok := strings.CutPrefix(q, "pattern "); ok {
+		hosts, _, err := inv.Match(p, v.Limit)
+		var b strings.Builder
+		fmt.Fprintf(&b, "  hosts (%d):\n", len(hosts))
+		for _, h := range hosts {
+			b.WriteString("    " + h.Name + "\n")
+		}
+		return []byte(b.String()), err
+	}
 	switch q {
 	case "list":
 		return ListJSON(inv, v)
@@ -153,7 +175,11 @@ func (c *ansibleCase) answer(inv *Inventory, q string) ([]byte, error) {
 }
 
 func (c *ansibleCase) args(q string) []string {
-	var args []string
+	args := []string{"ansible-inventory"}
+	p, isPattern := strings.CutPrefix(q, "pattern ")
+	if isPattern {
+		args = []string{"ansible", p, "--list-hosts"}
+	}
 	for _, s := range c.sources {
 		args = append(args, "-i", s)
 	}
@@ -162,6 +188,9 @@ func (c *ansibleCase) args(q string) []string {
 	}
 	if c.view.PlaybookDir != "" {
 		args = append(args, "--playbook-dir", c.view.PlaybookDir)
+	}
+	if isPattern {
+		return args
 	}
 	switch q {
 	case "list":

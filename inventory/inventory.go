@@ -22,7 +22,7 @@ type Inventory struct {
 	groups   map[string]*Group
 	dirs     []string // the folders that group_vars and host_vars stand in
 	decrypt  func(path string, data []byte) ([]byte, error)
-	implicit *Host
+	implicit map[string]*Host // by name
 
 	mu     sync.Mutex
 	files  map[string]fileVars        // group_vars and host_vars by folder, kind and name
@@ -73,7 +73,7 @@ type Vars map[string]Var
 
 func newInventory() *Inventory {
 	inv := &Inventory{
-		hosts: map[string]*Host{}, groups: map[string]*Group{},
+		hosts: map[string]*Host{}, implicit: map[string]*Host{}, groups: map[string]*Group{},
 		files: map[string]fileVars{}, lists: map[string]map[string]bool{}, layers: map[layerKey][]Layer{},
 	}
 	inv.group("all", source.Pos{})
@@ -113,13 +113,15 @@ func (inv *Inventory) localhost(name string) *Host {
 	}
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
-	if inv.implicit == nil {
+	h := inv.implicit[name]
+	if h == nil {
 		p := source.Pos{}
-		inv.implicit = &Host{Name: name, Implicit: true, index: -1, Vars: Vars{
+		h = &Host{Name: name, Implicit: true, index: -1, Vars: Vars{
 			"ansible_connection": {Node: source.FromValue("local", p), Pos: p},
 		}}
+		inv.implicit[name] = h
 	}
-	return inv.implicit
+	return h
 }
 
 // AllHosts are the hosts of the group and of all groups below it, each once:

@@ -1,11 +1,12 @@
-# Runs ansible-inventory many times in one process tree: a JSON list of
-# {"dir": ..., "args": [...]} on stdin, a JSON list of {"rc", "out", "err"} on stdout.
+# Runs ansible-inventory, or ansible, many times in one process tree: a JSON list
+# of {"dir": ..., "args": [program, ...]} on stdin, a JSON list of {"rc", "out", "err"} on stdout.
 import json
 import os
 import sys
 import tempfile
 
-from ansible.cli.inventory import InventoryCLI  # imported once, used by each child
+from ansible.cli.adhoc import AdHocCLI
+from ansible.cli.inventory import InventoryCLI  # imported once, for all children
 
 
 def run(case):
@@ -18,7 +19,8 @@ def run(case):
             os.environ["PWD"] = case["dir"]
             code = 99
             try:
-                InventoryCLI.cli_executor(["ansible-inventory"] + case["args"])
+                cli = InventoryCLI if case["args"][0] == "ansible-inventory" else AdHocCLI
+                cli.cli_executor(case["args"])
             except SystemExit as e:
                 code = e.code or 0
             sys.stdout.flush()
