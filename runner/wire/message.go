@@ -23,6 +23,7 @@ type Hello struct {
 // Welcome is the controller's answer; it may come together with the first Call.
 type Welcome struct {
 	Run     string   `json:"run"`               // id of the run, for the lock
+	Host    string   `json:"host,omitempty"`    // the inventory's name: an older agent of the same run and host is ended first
 	Who     string   `json:"who"`               // user@machine, for the lock's message
 	Check   bool     `json:"check"`             // check mode: the lock is shared
 	Silence int      `json:"silence"`           // milliseconds without a frame after which the other side is taken for gone

@@ -1,0 +1,186 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/mxplay/mxplay/modules"
+)
+
+const (
+	maxBody     = 16 << 20
+	httpTimeout = 30 * time.Second
+)
+
+// Get asks a loopback address of the host; redirects are followed on loopback only.
+func (h *host) Get(ctx context.Context, address string, header map[string]string) (modules.Response, error) {
+	local := func(u *url.URL) error {
+		if u.Scheme != "http" && u.Scheme != "https" || !loopback(u.Hostname()) {
+			return fmt.Errorf("get %s: only a loopback address can be asked while looking: %w", address, modules.ErrDoor)
+		}
+		return nil
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return modules.Response{}, err
+	}
+	if err := local(u); err != nil {
+		return modules.Response{}, err
+	}
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		name, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		var d net.Dialer
+		if name != "localhost" {
+			return d.DialContext(ctx, network, addr)
+		}
+		// The name is ours to resolve: whatever DNS says, this is the host itself.
+		c, err := d.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+		if err != nil {
+			if c6, err6 := d.DialContext(ctx, network, net.JoinHostPort("::1", port)); err6 == nil {
+				return c6, nil
+			}
+		}
+		return c, err
+	}
+	return roundTrip(ctx, modules.Request{URL: address, Header: header, Insecure: true}, dial, local)
+}
+
+func loopback(name string) bool {
+	if strings.EqualFold(name, "localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(name)
+	return err == nil && a.IsLoopback()
+}
+
+// HTTP sends any request to any address.
+func (h *host) HTTP(ctx context.Context, r modules.Request) (modules.Response, error) {
+	if err := h.may("send a request to " + r.URL); err != nil {
+		return modules.Response{}, err
+	}
+	var d net.Dialer
+	dial := d.DialContext
+	if r.Unix != "" {
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", r.Unix) }
+	}
+	return roundTrip(ctx, r, dial, nil)
+}
+
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
+func roundTrip(ctx context.Context, r modules.Request, dial dialFunc, allow func(*url.URL) error) (modules.Response, error) {
+	var out modules.Response
+	limit := r.Timeout
+	if limit <= 0 {
+		limit = httpTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s: %w", limit, context.DeadlineExceeded))
+	defer cancel()
+	method := r.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	req, err := http.NewRequestWithContext(ctx, method, r.URL, bytes.NewReader(r.Body))
+	if err != nil {
+		return out, err
+	}
+	req.Header.Set("User-Agent", "mxplay")
+	for k, v := range r.Header {
+		if strings.EqualFold(k, "Host") {
+			req.Host = v
+			continue
+		}
+		req.Header.Set(k, v)
+	}
+	if r.User != "" || r.Password != "" {
+		req.SetBasicAuth(r.User, r.Password)
+	}
+	tlsConfig, err := trust(r)
+	if err != nil {
+		return out, err
+	}
+	t := &http.Transport{DialContext: dial, TLSClientConfig: tlsConfig, DisableKeepAlives: true, ForceAttemptHTTP2: true}
+	defer t.CloseIdleConnections()
+	c := &http.Client{Transport: t, CheckRedirect: func(req *http.Request, via []*http.Request) error {
+		if allow != nil {
+			if err := allow(req.URL); err != nil {
+				return err
+			}
+		}
+		first := via[0].Method
+		follow := r.Follow == "all" || r.Follow != "none" && (first == http.MethodGet || first == http.MethodHead)
+		switch {
+		case !follow:
+			return http.ErrUseLastResponse
+		case len(via) >= 10:
+			return errors.New("more than ten redirects")
+		}
+		return nil
+	}}
+	res, err := c.Do(req)
+	if err != nil {
+		return out, httpError(ctx, r.URL, err)
+	}
+	defer res.Body.Close()
+	out.Status, out.Header, out.URL = res.StatusCode, res.Header, res.Request.URL.String()
+	out.Body, err = io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if err != nil {
+		return out, httpError(ctx, r.URL, err)
+	}
+	if len(out.Body) > maxBody {
+		out.Body = out.Body[:maxBody]
+		return out, fmt.Errorf("%s: the answer is longer than %d MiB", r.URL, maxBody>>20)
+	}
+	return out, nil
+}
+
+func trust(r modules.Request) (*tls.Config, error) {
+	c := &tls.Config{InsecureSkipVerify: r.Insecure} //nolint:gosec // the playbook says so
+	if r.CAFile == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(r.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", r.CAFile)
+	}
+	c.RootCAs = pool
+	return c, nil
+}
+
+// httpError is why a request got no answer, without Go's wrapping.
+func httpError(ctx context.Context, address string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", address, context.Cause(ctx))
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return netError(address, err)
+	}
+	return fmt.Errorf("%s: %w", address, err)
+}

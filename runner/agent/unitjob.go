@@ -1,0 +1,161 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/mxplay/mxplay/modules"
+)
+
+// unitVerbs are the manager's methods for systemctl's verbs.
+var unitVerbs = map[string]string{
+	"start": "StartUnit", "stop": "StopUnit", "restart": "RestartUnit", "try-restart": "TryRestartUnit",
+	"reload": "ReloadUnit", "reload-or-restart": "ReloadOrRestartUnit", "try-reload-or-restart": "ReloadOrTryRestartUnit",
+}
+
+// UnitJob asks systemd for a job and waits for its result.
+func (h *host) UnitJob(ctx context.Context, verb, unit string) (modules.UnitJob, error) {
+	var j modules.UnitJob
+	name := unitName(unit)
+	if err := h.may(verb + " " + name); err != nil {
+		return j, err
+	}
+	method := unitVerbs[verb]
+	if method == "" {
+		return j, fmt.Errorf("systemd has no job %q", verb)
+	}
+	s := h.sys.systemd
+	result, err := s.job(ctx, method, name)
+	if err != nil {
+		return j, fmt.Errorf("%s %s: %w", verb, name, err)
+	}
+	j.Result = result
+	if j.Unit, err = s.unit(ctx, h.sys.procs, name); err != nil {
+		return j, err
+	}
+	if result != "done" || j.Unit.Active == "failed" || j.Unit.Sub == "auto-restart" {
+		j.Journal = h.journal(ctx, j.Unit)
+	}
+	return j, nil
+}
+
+// job queues a job and waits for the JobRemoved signal that bears its result.
+// The signals are asked for before the job, and its result may come before
+// the answer that names it.
+func (s *systemd) job(ctx context.Context, method, name string, more ...any) (string, error) {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	signals := make(chan *dbus.Signal, 256)
+	c.Signal(signals)
+	defer func() {
+		c.RemoveSignal(signals)
+		for len(signals) > 0 {
+			<-signals
+		}
+	}()
+	_ = c.AddMatchSignalContext(ctx, dbus.WithMatchInterface("org.freedesktop.systemd1.Manager"), dbus.WithMatchMember("JobRemoved"))
+	_, _ = s.ask(ctx, managerPath, manager+"Subscribe")
+	args := append([]any{name, "replace"}, more...)
+	call, err := s.ask(ctx, managerPath, manager+method, args...)
+	if err != nil {
+		return "", err
+	}
+	var job dbus.ObjectPath
+	if err := call.Store(&job); err != nil {
+		return "", err
+	}
+	poll := time.NewTicker(time.Second)
+	defer poll.Stop()
+	missed := 0
+	for {
+		select {
+		case sig, ok := <-signals:
+			if !ok || sig == nil {
+				return "", errors.New("systemd: the connection to it was lost")
+			}
+			if !strings.HasSuffix(sig.Name, ".JobRemoved") || len(sig.Body) < 4 {
+				continue
+			}
+			if path, _ := sig.Body[1].(dbus.ObjectPath); path == job {
+				result, _ := sig.Body[3].(string)
+				return result, nil
+			}
+		case <-poll.C:
+			// A signal can be lost when systemd executes itself anew: ask whether the job is still there.
+			if !c.Connected() {
+				return "", errors.New("systemd: the connection to it was lost")
+			}
+			if _, err := s.properties(ctx, job, "org.freedesktop.systemd1.Job"); err == nil || ctx.Err() != nil {
+				missed = 0
+				continue
+			}
+			if missed++; missed >= 3 {
+				return "unknown", nil
+			}
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+}
+
+// journal is what the unit said in its last start, 20 lines at most.
+func (h *host) journal(ctx context.Context, u modules.Unit) []string {
+	argv := []string{"journalctl", "--no-pager", "--quiet", "--output=cat", "-n", "20"}
+	if u.InvocationID != "" && strings.Trim(u.InvocationID, "0") != "" {
+		// The unit's own lines, and systemd's about it.
+		argv = append(argv, "_SYSTEMD_INVOCATION_ID="+u.InvocationID, "+", "INVOCATION_ID="+u.InvocationID)
+	} else {
+		argv = append(argv, "-u", u.Name, "--since=-60s")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	// The last words of a process reach the journal a moment after its end.
+	var lines []string
+	for range 5 {
+		out, err := h.sys.procs.run(ctx, modules.Command{Argv: argv}, append(cleanEnv(), "LC_ALL=C.UTF-8"), time.Second)
+		if err != nil {
+			return lines
+		}
+		if lines = modules.LastLines(string(out.Stdout), 20); len(lines) > 0 {
+			return lines
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return lines
+}
+
+// transient starts a unit of its own for a process.
+func (s *systemd) transient(ctx context.Context, name string, argv, env []string) error {
+	type execStart struct {
+		Path   string
+		Argv   []string
+		Ignore bool
+	}
+	type property struct {
+		Name  string
+		Value dbus.Variant
+	}
+	type aux struct {
+		Name  string
+		Props []property
+	}
+	p := []property{
+		{"Description", dbus.MakeVariant("mxplay job")},
+		{"ExecStart", dbus.MakeVariant([]execStart{{argv[0], argv, false}})},
+		{"Environment", dbus.MakeVariant(env)},
+		{"Type", dbus.MakeVariant("exec")},
+		{"KillMode", dbus.MakeVariant("process")}, // daemons that the job leaves behind are its effect
+		{"CollectMode", dbus.MakeVariant("inactive-or-failed")},
+		{"StandardOutput", dbus.MakeVariant("null")},
+		{"StandardError", dbus.MakeVariant("journal")},
+	}
+	_, err := s.ask(ctx, managerPath, manager+"StartTransientUnit", name, "fail", p, []aux{})
+	return err
+}
