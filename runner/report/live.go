@@ -23,6 +23,7 @@ type live struct {
 	on   int    // lines on the screen
 	done chan struct{}
 	over bool
+	held int // how many ask for the block to stay away
 }
 
 type job struct {
@@ -94,6 +95,18 @@ func (l *live) stop() {
 	close(l.done)
 }
 
+func (l *live) pause() func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held++
+	l.redraw("")
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.held--
+	}
+}
+
 // above prints text over the block.
 func (l *live) above(text string) {
 	l.mu.Lock()
@@ -120,6 +133,9 @@ func (l *live) redraw(text string) {
 }
 
 func (l *live) block() []string {
+	if l.held > 0 {
+		return nil
+	}
 	now, width := l.t.o.Time(), max(l.t.o.Width()-1, 20)
 	var out []string
 	more := 0

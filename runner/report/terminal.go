@@ -387,6 +387,15 @@ func summary(r *Recap) string {
 	return hosts + " in " + short(r.Duration)
 }
 
+// Pause takes the live block away while something else stands on the screen,
+// such as a question; the function that it returns brings it back.
+func (t *Terminal) Pause() func() {
+	if t.live == nil {
+		return func() {}
+	}
+	return t.live.pause()
+}
+
 // Close takes the live block away.
 func (t *Terminal) Close() error {
 	t.close.Do(func() {
