@@ -40,11 +40,10 @@ type Options struct {
 // Compile reads and checks everything: playbooks, roles, inventory, templates.
 // No host is touched. The error is source.Errors: all mistakes, sorted by place.
 func Compile(o Options) (*Program, error) {
-	c := &compiler{
-		p:     &Program{opts: o, mods: map[string]*modules.Task{}, files: map[string]*tmplFile{}, invLayers: map[string]*expr.Layer{}, defs: map[string][]*expr.Def{}},
-		known: map[string]bool{}, registers: map[string][]*task{},
-		roleDone: map[*playbook.RoleUse][]*expr.Layer{}, tagsSeen: map[string]bool{}, levels: map[levelKey]*expr.Layer{}, handlersOf: map[string]bool{},
-	}
+	c := newCompiler(&Program{
+		opts: o, mods: map[string]*modules.Task{}, files: map[string]*tmplFile{}, invLayers: map[string]*expr.Layer{},
+		lates: map[lateKey][]*task{}, defs: map[string][]*expr.Def{},
+	})
 	for _, t := range o.Tasks {
 		c.p.mods[t.Name] = t
 	}
@@ -53,6 +52,14 @@ func Compile(o Options) (*Program, error) {
 		return nil, err
 	}
 	return c.p, nil
+}
+
+func newCompiler(p *Program) *compiler {
+	return &compiler{
+		p: p, loader: p.loader, known: map[string]bool{}, registers: map[string][]*task{},
+		roleDone: map[*playbook.RoleUse][]*expr.Layer{}, tagsSeen: map[string]bool{}, levels: map[levelKey]*expr.Layer{},
+		handlersOf: map[string]bool{},
+	}
 }
 
 // compiler gathers what Compile finds out.
@@ -71,6 +78,7 @@ type compiler struct {
 	checks     []check  // every place where names are read
 	proven     []string // what the conditions of inTask say is defined
 	guard      int      // blocks with rescue or always around
+	rescue     int      // blocks with rescue around
 	levels     map[levelKey]*expr.Layer
 	inPlay     *play
 	inTask     *task // being compiled; nil between tasks

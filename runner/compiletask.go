@@ -37,7 +37,7 @@ func (c *compiler) task(src *playbook.Task) *task {
 	c.inTask, c.proven = t, nil
 	c.tasks = append(c.tasks, t)
 	t.layers = c.layersOf(&src.Level)
-	t.guarded = c.guard > 0
+	t.guarded, t.rescued = c.guard > 0, c.rescue > 0
 	for _, l := range chain(&src.Level) {
 		for _, x := range c.conds(l.When) {
 			t.when = append(t.when, x)
@@ -90,7 +90,13 @@ func (c *compiler) task(src *playbook.Task) *task {
 		if guard {
 			c.guard++
 		}
+		if len(src.Rescue) > 0 {
+			c.rescue++
+		}
 		t.body = c.list(src.Block)
+		if len(src.Rescue) > 0 {
+			c.rescue--
+		}
 		if guard {
 			c.guard--
 		}

@@ -28,6 +28,8 @@ type Program struct {
 	mu        sync.Mutex
 	files     map[string]*tmplFile
 	invLayers map[string]*expr.Layer
+	lateMu    sync.Mutex
+	lates     map[lateKey][]*task
 }
 
 // play is a compiled play. Its sections run in order, with a flush of handlers after pre, main and post.
@@ -83,8 +85,13 @@ type task struct {
 	register             string
 	guarded              bool // it stands in a block with rescue or always
 	handler              bool
-	reads                []string // names that it may read, also through other variables; nil until asked
-	readsAll             bool     // it may read any name
+	rescued              bool // a failure of it goes to a rescue
+
+	readOnce  sync.Once
+	reads     []string // names that it may read, also through other variables
+	readsAll  bool     // it may read any name
+	roleOnce  sync.Once
+	roleMagic *expr.Layer
 }
 
 // keywords are the inherited words, the nearest level's each.

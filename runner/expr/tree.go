@@ -1,6 +1,12 @@
 package expr
 
-import "github.com/mxplay/mxplay/runner/source"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/mxplay/mxplay/runner/source"
+	"github.com/mxplay/mxplay/runner/value"
+)
 
 // Eval evaluates a definition that is no variable: an argument of a task, a
 // keyword. Strings that are exactly one {{ }} keep their value's type.
@@ -51,4 +57,81 @@ func checkNode(n defNode, env TypeEnv, proven []string) []*source.Error {
 		}
 	}
 	return out
+}
+
+// Merge is the taint of a value that has both, member by member.
+func (t *Taint) Merge(u *Taint) *Taint { return mergeTaint(t, u) }
+
+// Containing is the taint of a value's strings that hold one of some secrets;
+// nil when none does.
+func Containing(v value.Value, secrets []string) *Taint {
+	if len(secrets) == 0 {
+		return nil
+	}
+	var t *Taint
+	switch v := v.(type) {
+	case string:
+		for _, s := range secrets {
+			if s != "" && strings.Contains(v, s) {
+				t = t.Union(Secret(s))
+			}
+		}
+	case value.List:
+		for i, e := range v {
+			t = t.WithField(strconv.Itoa(i), Containing(e, secrets))
+		}
+	case *value.Map:
+		for i := range v.Len() {
+			k, e := v.At(i)
+			t = t.WithField(k, Containing(e, secrets))
+		}
+	}
+	return t
+}
+
+// Shown is a value for people: what is unknown or omitted stands as a text.
+func Shown(v value.Value) value.Value {
+	switch v := v.(type) {
+	case *unknownValue:
+		return "(known after a real run)"
+	case *omitValue:
+		return "(omitted)"
+	case value.List:
+		out := make(value.List, len(v))
+		for i, e := range v {
+			out[i] = Shown(e)
+		}
+		return out
+	case *value.Map:
+		out := value.NewMap(v.Len())
+		for i := range v.Len() {
+			k, e := v.At(i)
+			out.Set(k, Shown(e))
+		}
+		return out
+	case Object:
+		return "(object)"
+	}
+	return v
+}
+
+// HasUnknown tells whether a part of a value is Unknown.
+func HasUnknown(v value.Value) bool {
+	switch v := v.(type) {
+	case *unknownValue:
+		return true
+	case value.List:
+		for _, e := range v {
+			if HasUnknown(e) {
+				return true
+			}
+		}
+	case *value.Map:
+		for i := range v.Len() {
+			if _, e := v.At(i); HasUnknown(e) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -1,0 +1,433 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/mxplay/mxplay/inventory"
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/remote"
+	"github.com/mxplay/mxplay/runner/report"
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// host is a host during a run.
+type host struct {
+	run   *run
+	inv   *inventory.Host
+	name  string
+	batch *batch
+	env   *expr.Env
+	dir   string // of the playbook that env was made for
+
+	connMu   sync.Mutex
+	conns    map[connKey]*remote.Conn
+	gathered bool
+
+	queue        []*flight
+	extra        []*expr.Layer // of includes and loops on blocks around
+	marks        []int
+	pending      map[*task]string // handlers to run; the text says why it is a maybe
+	maybeHandler string
+
+	failed, unreachable, ended bool
+	planned                    string // check mode: the first change that was only planned
+	failedTask                 value.Value
+	failedResult               value.Value
+	failedTaint                *expr.Taint
+	counts                     report.Counts
+	countMu                    sync.Mutex
+}
+
+type connKey struct{ host, user, connection, port string }
+
+func (h *host) goesOn() bool { return !h.failed && !h.unreachable && !h.ended }
+
+func (h *host) count(s report.Status, changed bool) {
+	h.countMu.Lock()
+	defer h.countMu.Unlock()
+	h.counts.Add(s, changed)
+}
+
+// prepare makes the host's variables as a play in dir sees them.
+func (h *host) prepare(dir string) {
+	if h.env != nil && (h.dir == dir || dir == "") {
+		return
+	}
+	h.dir = dir
+	layers := []*expr.Layer{h.run.p.extra}
+	ls, err := h.run.p.inv.Layers(h.inv, dir)
+	if err == nil {
+		for _, l := range ls {
+			layers = append(layers, h.run.p.invLayer(l))
+		}
+	}
+	layers = append(layers, h.magicLayer())
+	h.env = h.run.vars.Host(h.name, layers...)
+}
+
+// magicLayer are the variables that the engine sets for the host alone.
+func (h *host) magicLayer() *expr.Layer {
+	names := h.inv.GroupNames()
+	groups := make(value.List, len(names))
+	for i, n := range names {
+		groups[i] = n
+	}
+	short := h.name
+	for i, c := range short {
+		if c == '.' {
+			short = short[:i]
+			break
+		}
+	}
+	return defs(expr.Magic, map[string]value.Value{
+		"inventory_hostname": h.name, "inventory_hostname_short": short, "group_names": groups,
+		"groups": h.run.groupsValue(), "ansible_check_mode": h.run.o.Check, "ansible_diff_mode": h.run.o.Diff,
+		"ansible_forks": int64(h.run.o.Forks), "ansible_managed": "Managed by mxplay: what you change here is lost",
+		"ansible_run_tags": texts(h.run.p.opts.Tags), "ansible_skip_tags": texts(h.run.p.opts.SkipTags),
+		"ansible_verbosity": int64(0), "omit": expr.Omit,
+	})
+}
+
+func defs(level expr.Level, vs map[string]value.Value) *expr.Layer {
+	l := &expr.Layer{Level: level, Vars: make(map[string]*expr.Def, len(vs))}
+	for k, v := range vs {
+		l.Vars[k] = expr.ValueDef(v, nil)
+	}
+	return l
+}
+
+func texts(ss []string) value.List {
+	out := make(value.List, len(ss))
+	for i, s := range ss {
+		out[i] = s
+	}
+	return out
+}
+
+// groupsValue is the variable groups: every group's hosts, made once a run.
+func (r *run) groupsValue() value.Value {
+	r.groupsOnce.Do(func() {
+		m := value.NewMap(len(r.p.inv.Groups))
+		for _, g := range r.p.inv.Groups {
+			var l value.List
+			for _, h := range g.AllHosts() {
+				l = append(l, h.Name)
+			}
+			m.Set(g.Name, l)
+		}
+		r.groups = m
+	})
+	return r.groups
+}
+
+// magicLayer are the variables that the engine sets for all hosts of a batch.
+func (b *batch) magicLayer() *expr.Layer {
+	var all []string
+	for _, h := range b.all {
+		all = append(all, h.Name)
+	}
+	return defs(expr.Magic, map[string]value.Value{
+		"ansible_play_name": b.name, "ansible_play_hosts": texts(all), "ansible_play_hosts_all": texts(all),
+		"ansible_play_batch": texts(hostNames(b.hosts)), "play_hosts": texts(hostNames(b.hosts)), "playbook_dir": b.play.dir,
+	})
+}
+
+// push adds variables of an include or loop around the tasks to come; pop takes the last ones off.
+func (h *host) push(ls ...*expr.Layer) {
+	h.marks = append(h.marks, len(h.extra))
+	h.extra = append(h.extra[:len(h.extra):len(h.extra)], ls...)
+}
+
+func (h *host) pop() {
+	h.extra = h.extra[:h.marks[len(h.marks)-1]]
+	h.marks = h.marks[:len(h.marks)-1]
+}
+
+// taskEnv are the host's variables as a task sees them.
+func (h *host) taskEnv(t *task) *expr.Env {
+	ls := make([]*expr.Layer, 0, len(t.play.layers)+len(t.layers)+len(h.extra)+2)
+	for _, l := range t.play.layers {
+		if l != nil {
+			ls = append(ls, l)
+		}
+	}
+	ls = append(ls, t.layers...)
+	ls = append(ls, h.extra...)
+	if h.batch != nil {
+		ls = append(ls, h.batch.magic)
+	}
+	if t.role != nil {
+		ls = append(ls, t.magicOfRole())
+	}
+	return h.env.With(ls...)
+}
+
+func (t *task) magicOfRole() *expr.Layer {
+	t.roleOnce.Do(func() {
+		t.roleMagic = defs(expr.Magic, map[string]value.Value{
+			"role_path": t.role.Def.Dir, "role_name": t.role.Def.Name, "ansible_role_name": t.role.Def.Name,
+		})
+	})
+	return t.roleMagic
+}
+
+// context is what expressions of the host are evaluated in.
+func (h *host) context(env expr.Scope) *expr.Context {
+	return &expr.Context{Scope: env, Host: h.name, Cache: h.run.cache, Load: h.run.p.loadTemplate}
+}
+
+// taskName is a task's name as it is shown.
+func (h *host) taskName(t *task) string {
+	if t.label != "" {
+		return t.label
+	}
+	if t.name != nil {
+		if res, err := t.name.Eval(h.context(h.taskEnv(t))); err == nil && !res.Unknown {
+			return value.Text(res.Value)
+		}
+		if s, ok := t.src.Name.Value.(string); ok {
+			return s
+		}
+	}
+	if t.include != nil {
+		return t.include.src.Word
+	}
+	return t.src.Module
+}
+
+func (h *host) shownTask(t *task) *report.Task {
+	return &report.Task{Name: h.taskName(t), Role: roleName(t), Module: t.src.Module, Pos: t.src.Pos, Handler: t.handler}
+}
+
+// flag evaluates a keyword that is true or false; nil is false.
+func (h *host) flag(d *expr.Def, t *task) (bool, error) {
+	if d == nil {
+		return false, nil
+	}
+	if v, ok := d.Constant(); ok {
+		b, err := toBool(v)
+		return b == true, err
+	}
+	env := h.env
+	if t != nil {
+		env = h.taskEnv(t)
+	}
+	res, err := d.Eval(h.context(env))
+	if err != nil {
+		return false, err
+	}
+	b, err := toBool(res.Value)
+	return b == true, err
+}
+
+// text evaluates a keyword that is a text; nil is "".
+func (h *host) text(d *expr.Def, env *expr.Env) (string, error) {
+	if d == nil {
+		return "", nil
+	}
+	res, err := d.Eval(h.context(env))
+	if err != nil || res.Value == nil || res.Omitted() {
+		return "", err
+	}
+	return value.Text(res.Value), nil
+}
+
+// variable is a variable as text, "" when it is not set.
+func (h *host) variable(env *expr.Env, names ...string) (string, *expr.Taint, error) {
+	for _, n := range names {
+		b, ok, err := env.Resolve(h.context(env), n)
+		if err != nil {
+			return "", nil, err
+		}
+		if ok && b.Value != nil && b.Value != expr.Omit {
+			return value.Text(b.Value), b.Taint, nil
+		}
+	}
+	return "", nil, nil
+}
+
+// holds evaluates conditions that must all be true; unknown in check mode.
+// The text is the condition that was false.
+func (h *host) holds(cs []*cond, env *expr.Env) (on, unknown bool, why string, err error) {
+	ctx := h.context(env)
+	for _, c := range cs {
+		if c.is != nil {
+			if !*c.is {
+				return false, false, "false", nil
+			}
+			continue
+		}
+		res, err := c.expr.Eval(ctx)
+		if err != nil {
+			return false, false, "", err
+		}
+		if res.Unknown {
+			unknown = true
+			continue
+		}
+		b, ok := res.Value.(bool)
+		if !ok {
+			return false, false, "", notBool(c, res.Value)
+		}
+		if !b {
+			return false, false, c.expr.Source(), nil
+		}
+	}
+	return !unknown, unknown, "", nil
+}
+
+// connect is the connection that a task uses; the first one of a host brings its facts.
+func (h *host) connect(ctx context.Context, t *task) (*remote.Conn, error) {
+	env := h.env
+	var kw keywords
+	if t != nil {
+		env, kw = h.taskEnv(t), t.kw
+	}
+	target, key, err := h.target(env, &kw)
+	if err != nil {
+		return nil, err
+	}
+	h.connMu.Lock()
+	defer h.connMu.Unlock()
+	if c := h.conns[key]; c != nil {
+		if c.Err() == nil {
+			return c, nil
+		}
+		delete(h.conns, key)
+	}
+	c, err := h.run.dialer.Dial(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	h.conns[key] = c
+	if !h.gathered {
+		h.gathered = true
+		h.setFacts(c.Hello().Facts)
+	}
+	return c, nil
+}
+
+func (h *host) disconnect() {
+	h.connMu.Lock()
+	defer h.connMu.Unlock()
+	for k, c := range h.conns {
+		_ = c.Close()
+		delete(h.conns, k)
+	}
+}
+
+// setFacts puts the facts into ansible_facts and, each, into ansible_NAME.
+func (h *host) setFacts(f any) {
+	v, err := value.Of(f)
+	if err != nil {
+		return
+	}
+	m, ok := v.(*value.Map)
+	if !ok {
+		return
+	}
+	h.env.Set(expr.Facts, "ansible_facts", m, nil, false)
+	for i := range m.Len() {
+		k, x := m.At(i)
+		h.env.Set(expr.Facts, "ansible_"+k, x, nil, false)
+	}
+}
+
+// target is how to reach the host: what the inventory says, then the playbook, then the command line.
+func (h *host) target(env *expr.Env, kw *keywords) (remote.Target, connKey, error) {
+	o := h.run.p.opts
+	t := remote.Target{Name: h.name}
+	var first error
+	pick := func(names []string, word *expr.Def, flag string) string {
+		s, taint, err := h.variable(env, names...)
+		if err == nil && s == "" {
+			s, err = h.text(word, env)
+		}
+		if err != nil && first == nil {
+			first = err
+		}
+		h.run.learn(taint.All()...)
+		if s == "" {
+			s = flag
+		}
+		return s
+	}
+	t.Host = pick([]string{"ansible_host", "ansible_ssh_host"}, nil, "")
+	port := pick([]string{"ansible_port", "ansible_ssh_port"}, kw.port, "")
+	t.User = pick([]string{"ansible_user", "ansible_ssh_user"}, kw.remoteUser, o.User)
+	t.Connection = pick([]string{"ansible_connection"}, kw.connection, o.Connection)
+	t.KeyFile = pick([]string{"ansible_ssh_private_key_file", "ansible_private_key_file"}, nil, o.KeyFile)
+	t.Password = pick([]string{"ansible_password", "ansible_ssh_pass", "ansible_ssh_password"}, nil, "")
+	t.AgentDir = pick([]string{"ansible_agent_dir"}, nil, "")
+	for _, v := range []string{"ansible_ssh_common_args", "ansible_ssh_extra_args"} {
+		if s := pick([]string{v}, nil, ""); s != "" {
+			t.CommonArgs += " " + s
+		}
+	}
+	if o.SSHArgs != "" {
+		t.CommonArgs += " " + o.SSHArgs
+	}
+	if first != nil {
+		return t, connKey{}, first
+	}
+	switch t.Connection {
+	case "", "ssh", "smart", "paramiko":
+		t.Connection = "ssh"
+	case "local":
+	default:
+		return t, connKey{}, fmt.Errorf("connection %q is neither ssh nor local", t.Connection)
+	}
+	if port != "" {
+		n, err := toInt(port)
+		if err != nil {
+			return t, connKey{}, fmt.Errorf("ansible_port: %w", err)
+		}
+		t.Port = int(n.(int64))
+	}
+	if t.Password == "" && h.run.o.Password != nil && t.Connection == "ssh" {
+		p, err := h.run.o.Password()
+		if err != nil {
+			return t, connKey{}, err
+		}
+		t.Password = p
+		h.run.learn(p)
+	}
+	return t, connKey{t.Host, t.User, t.Connection, port}, nil
+}
+
+// learn makes secrets known to everything that shows something.
+func (r *run) learn(secrets ...string) {
+	if len(secrets) > 0 && r.o.Secrets != nil {
+		r.o.Secrets.Add(secrets...)
+	}
+}
+
+// lost takes the host out of the run because it cannot be reached.
+func (h *host) lost(ctx context.Context, t *task, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	res := &report.Result{Host: h.name, Status: report.Unreachable, Msg: err.Error(), Task: &report.Task{Name: "Gathering Facts", Module: "setup"}}
+	if t != nil {
+		res.Task = h.shownTask(t)
+	}
+	var u *remote.UnreachableError
+	var ref *remote.RefusedError
+	switch {
+	case errors.As(err, &u):
+		res.Msg, res.Lines, res.Hint = u.Err.Error(), u.Lines, u.Hint
+	case errors.As(err, &ref):
+		res.Msg, res.Hint = ref.Text, ref.Hint
+	}
+	h.count(report.Unreachable, false)
+	h.run.o.Report.Result(res)
+	if t != nil {
+		if on, _ := h.flag(t.kw.ignoreUnreachable, t); on {
+			return
+		}
+	}
+	h.unreachable = true
+}

@@ -1,0 +1,276 @@
+package runner
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"math/big"
+	"os"
+	"os/user"
+	"sync"
+	"time"
+
+	"github.com/mxplay/mxplay/inventory"
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/remote"
+	"github.com/mxplay/mxplay/runner/report"
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// RunOptions are what Run needs besides the Program.
+type RunOptions struct {
+	Check, Diff bool
+	Forks       int // hosts at work at a time; 50 when 0
+	Report      report.Reporter
+	Secrets     *report.Redactor // learns every secret of the run
+	Remote      remote.Options   // Content, Run, Who and Check are filled in here
+
+	// BecomePassword and Password are asked once, when the first host needs them; nil: there is none.
+	BecomePassword func() (string, error)
+	Password       func() (string, error)
+}
+
+// ErrInterrupted says that the run was ended from outside.
+var ErrInterrupted = errors.New("interrupted")
+
+// Run carries the program out. The Recap holds for every host how it ended;
+// the error is ErrInterrupted, or nil also when tasks failed.
+func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) {
+	if o.Forks <= 0 {
+		o.Forks = 50
+	}
+	r := &run{
+		p: p, o: o, vars: expr.NewVars(), cache: expr.NewCache(), hosts: map[string]*host{},
+		store: newStore(), slots: make(chan struct{}, o.Forks),
+		started: time.Now(),
+	}
+	r.key = make([]byte, 32)
+	_, _ = rand.Read(r.key)
+	ro := o.Remote
+	ro.Content, ro.Check, ro.Run, ro.Who = r.store.open, o.Check, hex.EncodeToString(r.key[:8]), whoAmI()
+	r.dialer = remote.NewDialer(ro)
+	defer r.close()
+	r.vars.Names = func() []string {
+		var out []string
+		for _, h := range p.inv.Hosts {
+			out = append(out, h.Name)
+		}
+		return out
+	}
+	r.vars.Find = func(name string) *expr.Env {
+		h := p.inv.Host(name)
+		if h == nil {
+			return nil
+		}
+		x := r.host(h)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		x.prepare("")
+		return x.env
+	}
+	for _, w := range p.Warnings {
+		r.o.Report.Notice(&report.Notice{Level: "warning", Text: w.Msg, Err: w})
+	}
+	for _, pl := range p.plays {
+		if ctx.Err() != nil || r.stop {
+			break
+		}
+		r.play(ctx, pl)
+	}
+	recap := r.recap(ctx)
+	r.o.Report.Recap(recap)
+	if ctx.Err() != nil {
+		return recap, ErrInterrupted
+	}
+	return recap, nil
+}
+
+// run is one run of a program.
+type run struct {
+	p      *Program
+	o      RunOptions
+	vars   *expr.Vars
+	cache  *expr.Cache
+	dialer *remote.Dialer
+	store  *store
+	key    []byte
+	slots  chan struct{}
+	stop   bool   // the rest of the run does not happen
+	why    string // it was stopped
+
+	mu      sync.Mutex
+	hosts   map[string]*host
+	started time.Time
+
+	groupsOnce sync.Once
+	groups     value.Value
+}
+
+func (r *run) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, h := range r.hosts {
+		for _, c := range h.conns {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				_ = c.Close()
+			}()
+		}
+	}
+	wg.Wait()
+	_ = r.dialer.Close()
+}
+
+// host is the run's record of a host; each exists once a run.
+func (r *run) host(h *inventory.Host) *host {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x := r.hosts[h.Name]
+	if x == nil {
+		x = &host{run: r, inv: h, name: h.Name, conns: map[connKey]*remote.Conn{}, pending: map[*task]string{}}
+		r.hosts[h.Name] = x
+	}
+	return x
+}
+
+func whoAmI() string {
+	name := "someone"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		name += "@" + h
+	}
+	return name
+}
+
+// play runs one play, batch by batch.
+func (r *run) play(ctx context.Context, p *play) {
+	hosts := p.hosts
+	if p.shuffle {
+		hosts = append([]*inventory.Host(nil), hosts...)
+		for i := len(hosts) - 1; i > 0; i-- {
+			if j, err := rand.Int(rand.Reader, big.NewInt(int64(i+1))); err == nil {
+				hosts[i], hosts[j.Int64()] = hosts[j.Int64()], hosts[i]
+			}
+		}
+	}
+	name := ""
+	if p.name != nil {
+		if res, err := p.name.Eval(&expr.Context{Scope: layerScope{r.p.extra}}); err == nil {
+			name = value.Text(res.Value)
+		}
+	}
+	if name == "" {
+		name = value.Text(p.src.Hosts.Plain())
+	}
+	var all []*host
+	for _, h := range hosts {
+		x := r.host(h)
+		if !x.failed && !x.unreachable {
+			all = append(all, x)
+		}
+	}
+	if len(all) == 0 {
+		r.o.Report.Play(report.Play{Name: name, Check: r.o.Check})
+		return
+	}
+	sizes, err := batchSizes(r, p, len(all))
+	if err != nil {
+		r.fatal(err)
+		return
+	}
+	of := batches(sizes, len(all))
+	for i := 0; len(all) > 0 && ctx.Err() == nil && !r.stop; i++ {
+		n := min(sizes[min(i, len(sizes)-1)], len(all))
+		b := &batch{run: r, play: p, name: name, hosts: all[:n], all: hosts}
+		all = all[n:]
+		r.o.Report.Play(report.Play{Name: name, Hosts: hostNames(b.hosts), Check: r.o.Check, Batch: i + 1, Of: of})
+		b.run_(ctx)
+		dead := 0
+		for _, h := range b.hosts {
+			h.ended = false
+			if h.failed || h.unreachable {
+				dead++
+			}
+		}
+		if dead == len(b.hosts) {
+			r.stop = true
+		}
+		if b.endPlay {
+			return
+		}
+	}
+}
+
+// fatal ends the run with a mistake that only showed while it ran.
+func (r *run) fatal(err error) {
+	r.stop, r.why = true, err.Error()
+	r.o.Report.Notice(&report.Notice{Level: "error", Text: err.Error()})
+}
+
+// batches is how many batches n hosts make.
+func batches(sizes []int, n int) int {
+	count := 0
+	for ; n > 0; count++ {
+		n -= sizes[min(count, len(sizes)-1)]
+	}
+	return count
+}
+
+// recap is how all hosts ended.
+func (r *run) recap(ctx context.Context) *report.Recap {
+	out := &report.Recap{Duration: time.Since(r.started), Check: r.o.Check, Stopped: r.why}
+	if ctx.Err() != nil {
+		out.Stopped = "interrupted"
+	}
+	for _, x := range r.p.all {
+		h := r.host(x)
+		if h.counts == (report.Counts{}) {
+			continue
+		}
+		hr := report.HostRecap{Host: h.name, Counts: h.counts, State: report.OK}
+		switch {
+		case h.unreachable:
+			hr.State = report.Unreachable
+		case h.failed:
+			hr.State = report.Failed
+		}
+		out.Hosts = append(out.Hosts, hr)
+	}
+	return out
+}
+
+// batchSizes are the sizes that serial asks for; the last repeats.
+func batchSizes(r *run, p *play, n int) ([]int, error) {
+	var out []int
+	for _, s := range p.serial {
+		res, err := s.Eval(&expr.Context{Scope: layerScope{r.p.extra}})
+		if err != nil {
+			return nil, err
+		}
+		size, err := share(res.Value, n)
+		if err != nil {
+			return nil, err
+		}
+		if size <= 0 {
+			size = n
+		}
+		out = append(out, size)
+	}
+	if len(out) == 0 {
+		out = []int{n}
+	}
+	return out, nil
+}
+
+func hostNames(hs []*host) []string {
+	out := make([]string, len(hs))
+	for i, h := range hs {
+		out[i] = h.name
+	}
+	return out
+}
