@@ -286,4 +286,6 @@ type Response struct {
 	Header map[string][]string
 	Body   []byte
 	URL    string // after redirects
+	// Elapsed is how long the answer took, headers and body.
+	Elapsed time.Duration
 }

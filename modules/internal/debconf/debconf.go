@@ -20,18 +20,18 @@ const (
 
 // Answer is what debconf is to answer to one question.
 type Answer struct {
-	Owner    string `json:"owner"` // package
-	Question string `json:"question"`
-	Type     string `json:"type"`
-	Value    string `json:"value"`
-	Unseen   bool   `json:"unseen"` // leave the question to be asked
-	Secret   bool   `json:"secret"`
+	Owner    string // package
+	Question string
+	Type     string
+	Value    string
+	Unseen   bool // leave the question to be asked
+	Secret   bool
 }
 
 // Record is a question as the databases hold it.
 type Record struct {
-	Value string `json:"value" doc:"the answer"`
-	Seen  bool   `json:"seen" doc:"marked as answered"`
+	Value string
+	Seen  bool
 }
 
 // Look reads the questions that have been registered, by name.

@@ -21,7 +21,7 @@ type File struct {
 }
 
 // LookFile finds and reads an access file: setting is hba_file or ident_file.
-func (l Login) LookFile(ctx context.Context, r modules.Reader, setting string) (File, error) {
+func (l Server) LookFile(ctx context.Context, r modules.Reader, setting string) (File, error) {
 	var f File
 	rows, err := l.Query(ctx, r, "", "select current_setting($1), extract(epoch from pg_conf_load_time())::text", setting)
 	if err != nil {
@@ -58,7 +58,7 @@ func epoch(s string) time.Time {
 
 // Put writes the file, lets the server read it without using it, and puts the
 // old one back when the server finds a mistake in a line.
-func (l Login) Put(ctx context.Context, h modules.Host, f File, text, view string) error {
+func (l Server) Put(ctx context.Context, h modules.Host, f File, text, view string) error {
 	w := modules.Write{Path: f.Path, Bytes: []byte(text), Attr: modules.Attr{Mode: &f.Mode, UID: &f.UID, GID: &f.GID}}
 	if err := h.Write(ctx, w); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (l Login) Put(ctx context.Context, h modules.Host, f File, text, view strin
 }
 
 // Reload makes the server read its files, and waits until it has.
-func (l Login) Reload(ctx context.Context, h modules.Host, path string) error {
+func (l Server) Reload(ctx context.Context, h modules.Host, path string) error {
 	if err := l.Exec(ctx, h, "select pg_reload_conf()"); err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func Field(s string) string {
 }
 
 // Steps put text into the file and make the server use it.
-func (l Login) Steps(f File, text, view string) []modules.Step {
+func (l Server) Steps(f File, text, view string) []modules.Step {
 	var steps []modules.Step
 	if text != f.Text {
 		steps = append(steps, modules.Step{

@@ -11,9 +11,9 @@ import (
 	"github.com/mxplay/mxplay/modules"
 )
 
-// Login says where the server is and who talks to it; every module for
+// Server says where the server is and who talks to it; every module for
 // PostgreSQL has these arguments.
-type Login struct {
+type Server struct {
 	Port     int    `json:"port" default:"5432" alias:"login_port" doc:"port of the cluster; names the socket too"`
 	Host     string `json:"login_host" alias:"login_unix_socket" doc:"host name or socket directory, /var/run/postgresql if not given"`
 	User     string `json:"login_user" doc:"role to connect as, postgres if not given"`
@@ -22,13 +22,13 @@ type Login struct {
 }
 
 // DB is the database of that name on the server.
-func (l Login) DB(name string) modules.Database {
+func (l Server) DB(name string) modules.Database {
 	return modules.Database{
 		Name: name, Port: l.Port, Host: l.Host, User: l.User, Password: l.Password, Account: l.Account,
 	}
 }
 
-func (l Login) where() string {
+func (l Server) where() string {
 	p := l.Port
 	if p == 0 {
 		p = 5432
@@ -40,7 +40,7 @@ func (l Login) where() string {
 }
 
 // Query reads rows; a cluster that is not there is NotYet.
-func (l Login) Query(ctx context.Context, r modules.Reader, db, sql string, args ...any) ([][]*string, error) {
+func (l Server) Query(ctx context.Context, r modules.Reader, db, sql string, args ...any) ([][]*string, error) {
 	rows, err := r.Query(ctx, l.DB(db), sql, args...)
 	if errors.Is(err, modules.ErrNotExist) {
 		return nil, modules.NotYetf("no PostgreSQL answers at %s", l.where())
@@ -49,7 +49,7 @@ func (l Login) Query(ctx context.Context, r modules.Reader, db, sql string, args
 }
 
 // Exec runs statements in database postgres.
-func (l Login) Exec(ctx context.Context, h modules.Host, sql string) error {
+func (l Server) Exec(ctx context.Context, h modules.Host, sql string) error {
 	return wrap(h.Exec(ctx, l.DB(""), sql))
 }
 
