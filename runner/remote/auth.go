@@ -21,6 +21,7 @@ type login struct {
 	queue    []*offer // keys still to be offered
 	listed   bool
 	last     *offer
+	offered  []*offer
 	tried    []string // for the error
 	skipped  []string
 	allowed  []string
@@ -32,6 +33,7 @@ type login struct {
 type offer struct {
 	signer ssh.Signer
 	from   string
+	file   *fileKey // what signs in the end, unless an ssh-agent does
 }
 
 // next is ssh's AuthCallback.
@@ -46,6 +48,7 @@ func (l *login) next(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 		if len(l.queue) > 0 {
 			l.last = l.queue[0]
 			l.queue = l.queue[1:]
+			l.offered = append(l.offered, l.last)
 			l.tried = append(l.tried, fmt.Sprintf("key %s (%s)", describe(l.last.signer.PublicKey()), l.last.from))
 			return ssh.PublicKeys(l.last.signer), nil
 		}
@@ -149,9 +152,9 @@ func (l *login) list() {
 			continue
 		}
 		var signer ssh.Signer = k
-		from := p
+		from, file := p, k
 		if s, ok := byKey[string(k.pub.Marshal())]; ok {
-			signer, from = s, "ssh-agent, "+p
+			signer, from, file = s, "ssh-agent, "+p, nil
 		} else if k.public {
 			l.skipped = append(l.skipped, fmt.Sprintf("key %s: it holds only the public key, and no ssh-agent has the other", p))
 			continue
@@ -173,10 +176,10 @@ func (l *login) list() {
 				if list == &own {
 					to = &own
 				}
-				*to = append(*to, &offer{cs, from})
+				*to = append(*to, &offer{cs, from, file})
 			}
 		}
-		*list = append(*list, &offer{signer, from})
+		*list = append(*list, &offer{signer, from, file})
 	}
 	for _, s := range inAgent {
 		key := s.PublicKey()
@@ -184,7 +187,7 @@ func (l *login) list() {
 			key = c.Key
 		}
 		if !l.s.identitiesOnly || wanted[string(key.Marshal())] {
-			others = append(others, &offer{s, "ssh-agent"})
+			others = append(others, &offer{s, "ssh-agent", nil})
 		}
 	}
 	l.queue = once(slices.Concat(own, certs, held, others, files))
@@ -235,11 +238,22 @@ func (l *login) failed() error {
 		t.err = fmt.Errorf("%w: tried %s", t.err, strings.Join(l.tried, ", "))
 	}
 	t.lines = append(t.lines, l.skipped...)
+	locked := false
+	for _, o := range l.offered {
+		if o.file != nil {
+			if err := o.file.locked(); err != nil {
+				locked = true
+				t.lines = append(t.lines, err.Error())
+			}
+		}
+	}
 	if len(l.allowed) > 0 {
 		t.lines = append(t.lines, "the host accepts: "+strings.Join(l.allowed, ", "))
 	}
 	asks := slices.Contains(l.allowed, "password") || slices.Contains(l.allowed, "keyboard-interactive")
 	switch {
+	case locked:
+		t.hint = "put the key into an ssh-agent (`ssh-add`), or run it at a terminal"
 	case l.noPass && asks:
 		t.hint = "a password is not sent to a host with a wrong key"
 	case l.hasPass:

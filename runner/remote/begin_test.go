@@ -319,7 +319,7 @@ func TestLocal(t *testing.T) {
 
 func TestContextEndsADial(t *testing.T) {
 	k := newKit(t)
-	s := k.server(remotetest.Config{Profile: "sleep 30"})
+	s := k.server(remotetest.Config{Profile: "sleep 5"})
 	k.known(s)
 	ctx, cancel := context.WithTimeout(context.Background(), 700*time.Millisecond)
 	defer cancel()

@@ -139,11 +139,11 @@ func explain(err error, s settings, hk *hostKey, in *login, late bool, limit tim
 	switch {
 	case hk.err != nil:
 		return hk.err
+	case late:
+		return fmt.Errorf("%s does not answer within %v during the SSH handshake", s.addr(), limit)
 	case errors.As(err, &refused):
 		return refused
-	case late:
-		return fmt.Errorf("%s does not finish the SSH handshake within %v", s.addr(), limit)
-	case strings.Contains(text, "Too many authentication failures"):
+	case strings.Contains(strings.ToLower(text), "too many authentication failures"):
 		t := in.failed().(*trouble)
 		t.err = fmt.Errorf("%w; then the host had enough", t.err)
 		t.hint = "the ssh-agent holds too many keys: name the right one with ansible_ssh_private_key_file, or IdentityFile with IdentitiesOnly yes"

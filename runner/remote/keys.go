@@ -160,6 +160,8 @@ func (k *fileKey) unlock() (ssh.Signer, error) {
 	if k.signer != nil || k.err != nil {
 		return k.signer, k.err
 	}
+	k.secrets.open.Add(1) // trying a passphrase takes its time too
+	defer k.secrets.open.Add(-1)
 	for try := range 3 {
 		prompt := fmt.Sprintf("passphrase of %s: ", k.path)
 		if try > 0 {
@@ -176,6 +178,13 @@ func (k *fileKey) unlock() (ssh.Signer, error) {
 	}
 	k.signer, k.err = nil, fmt.Errorf("key %s: wrong passphrase", k.path)
 	return nil, k.err
+}
+
+// locked says why the key could not be unlocked, nil when it was or nobody needed it.
+func (k *fileKey) locked() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.err
 }
 
 // keys holds what can sign, for all hosts of a run.

@@ -124,7 +124,11 @@ func hashedBadly(host string) bool {
 func (s *knownSet) algorithms(name string) []string {
 	usable := ssh.SupportedAlgorithms().HostKeys
 	var first, rest []string
-	for _, a := range s.db.HostKeyAlgorithms(name) {
+	have := s.db.HostKeyAlgorithms(name)
+	if other := withoutPort(name); len(have) == 0 && other != "" {
+		have = s.db.HostKeyAlgorithms(other)
+	}
+	for _, a := range have {
 		if slices.Contains(usable, a) {
 			first = append(first, a)
 		}
@@ -228,7 +232,22 @@ func (s *knownSet) check(name string, remote net.Addr, key ssh.PublicKey) verdic
 			v.plain = append(v.plain, w)
 		}
 	}
+	// As ssh does: a host that is not known on this port may be known without one.
+	if other := withoutPort(name); other != "" && len(v.plain) == 0 {
+		if w := s.check(other, remote, key); w.ok {
+			return w
+		}
+	}
 	return v
+}
+
+// withoutPort is the name as it is on file without a port, "" when it has none.
+func withoutPort(name string) string {
+	host, port, err := net.SplitHostPort(name)
+	if err != nil || port == "22" {
+		return ""
+	}
+	return net.JoinHostPort(host, "22")
 }
 
 func (s *knownSet) file(f string) string {

@@ -98,6 +98,9 @@ func Start(t testing.TB, c Config) *Server {
 	t.Cleanup(func() {
 		_ = ln.Close()
 		s.Cut()
+		for _, p := range s.Alive() {
+			_ = syscall.Kill(-p, syscall.SIGKILL)
+		}
 		s.wg.Wait()
 	})
 	return s
