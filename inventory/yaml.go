@@ -38,19 +38,19 @@ func readYAML(inv *Inventory, root *source.Node, src string) error {
 
 var sections = []string{"hosts", "children", "vars"}
 
-func (r *yamlReader) group(f source.Field) *Group {
+func (r *yamlReader) group(f source.Field) {
 	if f.Key == "" {
 		r.errs = append(r.errs, source.Errorf(f.KeyPos, "the name of the group is empty").In(f.Value.File()))
-		return nil
+		return
 	}
 	g := r.inv.group(f.Key, f.KeyPos)
 	n := f.Value
 	if n.IsNull() {
-		return g
+		return
 	}
 	if n.Kind != source.Map {
 		r.errs = append(r.errs, n.Errorf("group %s takes hosts, children and vars, not a %s", f.Key, n.TypeName()))
-		return g
+		return
 	}
 	for i, s := range n.Fields {
 		switch s.Key {
@@ -70,7 +70,6 @@ func (r *yamlReader) group(f source.Field) *Group {
 			r.errs = append(r.errs, e)
 		}
 	}
-	return g
 }
 
 // entries are the entries of a section; one name alone may stand as text.
@@ -103,13 +102,12 @@ func (r *yamlReader) vars(g *Group, s source.Field) {
 
 func (r *yamlReader) children(g *Group, s source.Field) {
 	for _, f := range r.entries(g, s) {
-		c := r.group(f)
-		if c == nil {
-			continue
+		if f.Key != "" {
+			if err := r.inv.child(g, r.inv.group(f.Key, f.KeyPos)); err != nil {
+				r.errs = append(r.errs, source.Errorf(f.KeyPos, "%v", err).In(s.Value.File()))
+			}
 		}
-		if err := r.inv.child(g, c); err != nil {
-			r.errs = append(r.errs, source.Errorf(f.KeyPos, "%v", err).In(s.Value.File()))
-		}
+		r.group(f)
 	}
 }
 
