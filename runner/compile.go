@@ -93,6 +93,7 @@ func (c *compiler) site() {
 	})
 	c.p.loader = c.loader
 	var books []*playbook.Playbook
+	var names []string
 	for _, path := range o.Playbooks {
 		pb, err := c.loader.Playbook(path)
 		if err != nil {
@@ -100,6 +101,7 @@ func (c *compiler) site() {
 			continue
 		}
 		books = append(books, pb)
+		names = append(names, path)
 	}
 	inv, err := inventory.Load(o.Inventory, inventory.Options{})
 	if err != nil {
@@ -112,9 +114,11 @@ func (c *compiler) site() {
 	}
 	c.magicNames()
 	c.layer(c.p.extra)
-	for _, pb := range books {
+	for i, pb := range books {
 		for _, src := range pb.Plays {
-			c.p.plays = append(c.p.plays, c.play(src))
+			pl := c.play(src)
+			pl.book = names[i]
+			c.p.plays = append(c.p.plays, pl)
 		}
 	}
 	c.inventoryVars()

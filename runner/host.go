@@ -400,8 +400,8 @@ func (h *host) target(env *expr.Env, kw *keywords) (remote.Target, connKey, erro
 
 // learn makes secrets known to everything that shows something.
 func (r *run) learn(secrets ...string) {
-	if len(secrets) > 0 && r.o.Secrets != nil {
-		r.o.Secrets.Add(secrets...)
+	if len(secrets) > 0 && r.o.Redact != nil {
+		r.o.Redact.Add(secrets...)
 	}
 }
 

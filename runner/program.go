@@ -48,6 +48,7 @@ type play struct {
 	maxFail  *expr.Def
 	strategy *expr.Def
 	order    *expr.Def
+	book     string // the playbook as the command line names it
 	shuffle  bool
 	layers   []*expr.Layer // play vars, vars_files, defaults and vars of all its roles
 	dir      string

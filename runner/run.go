@@ -23,7 +23,7 @@ type RunOptions struct {
 	Check, Diff bool
 	Forks       int // hosts at work at a time; 50 when 0
 	Report      report.Reporter
-	Secrets     *report.Redactor // learns every secret of the run
+	Redact      *report.Redactor // learns every secret of the run
 	Remote      remote.Options   // Content, Run, Who and Check are filled in here
 
 	// BecomePassword and Password are asked once, when the first host needs them; nil: there is none.

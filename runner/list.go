@@ -1,0 +1,138 @@
+package runner
+
+import (
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// List prints the plays with their hosts, tasks or tags, as ansible-playbook
+// prints them for --list-hosts, --list-tasks and --list-tags.
+func (p *Program) List(w io.Writer, hosts, tasks, tags bool) error {
+	book := ""
+	n := 0
+	for _, pl := range p.plays {
+		if f := pl.book; f != book {
+			book = f
+			n = 0
+			fmt.Fprintf(w, "\nplaybook: %s\n", book)
+		}
+		n++
+		p.listPlay(w, n, pl, hosts, tasks, tags)
+	}
+	return nil
+}
+
+func (p *Program) listPlay(w io.Writer, n int, pl *play, hosts, tasks, tags bool) {
+	patterns := patternsOf(pl)
+	name := strings.Join(patterns, ",")
+	if pl.name != nil {
+		if res, err := pl.name.Eval(&expr.Context{Scope: layerScope{p.extra}}); err == nil {
+			name = value.Text(res.Value)
+		}
+	}
+	var own []string
+	c := newCompiler(p)
+	for _, t := range pl.src.Tags {
+		own = append(own, c.tagNames(t)...)
+	}
+	fmt.Fprintf(w, "\n  play #%d (%s): %s\tTAGS: [%s]", n, strings.Join(patterns, ","), name, strings.Join(uniq(own), ","))
+	if hosts {
+		fmt.Fprintf(w, "\n    pattern: %s\n    hosts (%d):", pyList(patterns), len(pl.hosts))
+		for _, h := range pl.hosts {
+			fmt.Fprintf(w, "\n      %s", h.Name)
+		}
+	}
+	fmt.Fprintln(w)
+	if !tasks && !tags {
+		return
+	}
+	if tasks {
+		fmt.Fprintln(w, "    tasks:")
+	}
+	all := append([]string(nil), own...)
+	var walk func([]*task)
+	walk = func(ts []*task) {
+		for _, t := range ts {
+			if t.block {
+				walk(t.body)
+				continue
+			}
+			if !p.selected(t.tags) {
+				continue
+			}
+			all = append(all, t.tags...)
+			if tasks {
+				fmt.Fprintf(w, "      %s\tTAGS: [%s]\n", listName(t), strings.Join(uniq(append(t.tags[:len(t.tags):len(t.tags)], own...)), ", "))
+			}
+		}
+	}
+	for _, ts := range [][]*task{pl.pre, pl.main, pl.post} {
+		walk(ts)
+	}
+	if tags {
+		fmt.Fprintf(w, "      TASK TAGS: [%s]\n", strings.Join(uniq(all), ", "))
+	}
+	fmt.Fprintln(w)
+}
+
+// listName is a task's name as it was written, with its role.
+func listName(t *task) string {
+	name := t.label
+	if name == "" && t.src.Name != nil {
+		name, _ = t.src.Name.Value.(string)
+	}
+	switch {
+	case name != "":
+	case t.include != nil:
+		name = t.include.src.Word
+	default:
+		name = t.src.Module
+	}
+	if t.role != nil {
+		return t.role.Def.Name + " : " + name
+	}
+	return name
+}
+
+func patternsOf(pl *play) []string {
+	var out []string
+	switch v := pl.src.Hosts.Plain().(type) {
+	case value.List:
+		for _, x := range v {
+			out = append(out, value.Text(x))
+		}
+	default:
+		out = []string{value.Text(v)}
+	}
+	return out
+}
+
+func pyList(ss []string) string {
+	var out []string
+	for _, s := range ss {
+		q := "'"
+		if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
+			q = `"`
+		}
+		out = append(out, q+s+q)
+	}
+	return "[" + strings.Join(out, ", ") + "]"
+}
+
+func uniq(ss []string) []string {
+	out := append([]string(nil), ss...)
+	sort.Strings(out)
+	n := 0
+	for i, s := range out {
+		if i == 0 || s != out[i-1] {
+			out[n] = s
+			n++
+		}
+	}
+	return out[:n]
+}
