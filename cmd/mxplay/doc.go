@@ -1,0 +1,400 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+	"sort"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mxplay/mxplay/modules"
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/playbook"
+	"github.com/mxplay/mxplay/runner/source"
+)
+
+func newDoc(p *program) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "doc [modules | keywords | functions | facts | NAME]",
+		Short: "explain modules, keywords, functions and facts",
+		Long: `Shows the reference: all modules, keywords, functions or facts in a line each, or
+one of them in full. A name that stands for several is shown as all of them;
+"doc keyword NAME", "doc module NAME" and "doc function NAME" pick one.`,
+		Example: `  mxplay doc modules
+  mxplay doc template
+  mxplay doc keyword when`,
+		Args: cobra.MaximumNArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			r := &reference{w: p.out, tasks: p.tasks}
+			return badInput(r.show(args))
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			r := &reference{tasks: p.tasks}
+			if len(args) == 0 {
+				return append([]string{"modules", "keywords", "functions", "facts"}, r.names()...), cobra.ShellCompDirectiveNoFileComp
+			}
+			return r.names(), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	return c
+}
+
+// reference writes pages from what describes the language: struct tags, the
+// table of keywords, the library of functions.
+type reference struct {
+	w     io.Writer
+	tasks []*modules.Task
+}
+
+func (r *reference) names() []string {
+	var out []string
+	for _, t := range r.tasks {
+		out = append(out, t.Name)
+	}
+	for _, k := range playbook.AllKeywords() {
+		if k.Refused == "" {
+			out = append(out, k.Name)
+		}
+	}
+	return append(out, expr.FunctionNames()...)
+}
+
+func (r *reference) show(args []string) error {
+	if len(args) == 0 {
+		fmt.Fprintln(r.w, "Modules:")
+		r.modules()
+		fmt.Fprintln(r.w, "\nmxplay doc NAME explains one; there are also: doc keywords, doc functions, doc facts.")
+		return nil
+	}
+	if len(args) == 1 {
+		switch args[0] {
+		case "modules":
+			r.modules()
+			return nil
+		case "keywords":
+			r.keywords()
+			return nil
+		case "functions":
+			r.functions()
+			return nil
+		case "facts":
+			r.facts()
+			return nil
+		}
+	}
+	kind, name := "", args[0]
+	if len(args) == 2 {
+		kind, name = args[0], args[1]
+	}
+	found := 0
+	page := func(is string, write func() bool) {
+		if kind != "" && kind != is {
+			return
+		}
+		var b strings.Builder
+		was := r.w
+		r.w = &b
+		ok := write()
+		r.w = was
+		if !ok {
+			return
+		}
+		if found > 0 {
+			fmt.Fprintln(r.w)
+		}
+		fmt.Fprint(r.w, b.String())
+		found++
+	}
+	switch kind {
+	case "", "module", "keyword", "function":
+	default:
+		return fmt.Errorf("doc takes module, keyword or function before a name, not %s", kind)
+	}
+	page("module", func() bool { return r.module(name) })
+	page("keyword", func() bool { return r.keyword(name) })
+	page("function", func() bool { return r.function(name) })
+	if found > 0 {
+		return nil
+	}
+	err := source.Errorf(source.Pos{}, "nothing is called %s", name)
+	if near := source.DidYouMean(name, r.names()); near != "" {
+		return err.WithHint("did you mean %s?", near)
+	}
+	return err.WithHint("mxplay doc modules, doc keywords and doc functions list what there is")
+}
+
+// table writes rows with their first columns aligned; the last one is wrapped.
+func (r *reference) table(indent string, rows [][2]string) {
+	width := 0
+	for _, row := range rows {
+		if n := len(row[0]); n <= 30 {
+			width = max(width, n)
+		}
+	}
+	for _, row := range rows {
+		lines := wrap(row[1], 96-len(indent)-width-2)
+		head := fmt.Sprintf("%s%-*s", indent, width, row[0])
+		if len(row[0]) > width && len(lines) > 0 {
+			fmt.Fprintln(r.w, head)
+			head = indent + strings.Repeat(" ", width)
+		}
+		if len(lines) == 0 {
+			fmt.Fprintln(r.w, strings.TrimRight(head, " "))
+		}
+		for i, l := range lines {
+			if i > 0 {
+				head = indent + strings.Repeat(" ", width)
+			}
+			fmt.Fprintln(r.w, head+"  "+l)
+		}
+	}
+}
+
+// wrap breaks a text into lines of at most n characters.
+func wrap(s string, n int) []string {
+	n = max(n, 30)
+	var lines []string
+	line := ""
+	for _, w := range strings.Fields(s) {
+		if line != "" && len([]rune(line))+1+len([]rune(w)) > n {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += w
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func (r *reference) modules() {
+	var rows [][2]string
+	for _, t := range r.tasks {
+		rows = append(rows, [2]string{t.Name, firstLine(t.Doc)})
+	}
+	sort.Slice(rows, func(i, j int) bool { return rows[i][0] < rows[j][0] })
+	r.table("  ", rows)
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	return s
+}
+
+func (r *reference) keywords() {
+	for _, part := range []struct {
+		title string
+		is    func(*playbook.Keyword) bool
+	}{
+		{"Of plays only:", func(k *playbook.Keyword) bool { return k.On == playbook.OnPlay }},
+		{"Of plays, blocks and tasks:", func(k *playbook.Keyword) bool { return k.On != playbook.OnPlay && k.On&playbook.OnPlay != 0 }},
+		{"Of blocks and tasks:", func(k *playbook.Keyword) bool { return k.On&playbook.OnPlay == 0 }},
+	} {
+		var rows [][2]string
+		for _, k := range playbook.AllKeywords() {
+			if k.Refused == "" && part.is(k) {
+				rows = append(rows, [2]string{k.Name, k.Doc})
+			}
+		}
+		fmt.Fprintln(r.w, part.title)
+		r.table("  ", rows)
+		fmt.Fprintln(r.w)
+	}
+}
+
+func (r *reference) keyword(name string) bool {
+	for _, k := range playbook.AllKeywords() {
+		if k.Name != name {
+			continue
+		}
+		fmt.Fprintf(r.w, "keyword %s\n\n", k.Name)
+		if k.Refused != "" {
+			fmt.Fprintf(r.w, "  not in this language; instead: %s\n", k.Refused)
+			return true
+		}
+		r.table("  ", [][2]string{{"", k.Doc}})
+		fmt.Fprintln(r.w)
+		rows := [][2]string{{"takes", string(k.Shape)}, {"stands on", strings.Join(k.On.Names(), ", ")}}
+		if k.Inherit != playbook.Not {
+			rows = append(rows, [2]string{"inherited", string(k.Inherit)})
+		}
+		r.table("  ", rows)
+		return true
+	}
+	return false
+}
+
+func (r *reference) functions() {
+	var rows [][2]string
+	for _, f := range expr.Functions() {
+		rows = append(rows, [2]string{f.Usage, firstLine(f.Doc)})
+	}
+	r.table("  ", rows)
+}
+
+func (r *reference) function(name string) bool {
+	for _, f := range expr.Functions() {
+		if f.Name != name {
+			continue
+		}
+		fmt.Fprintf(r.w, "function %s -> %s\n\n", f.Usage, f.Result)
+		r.table("  ", [][2]string{{"", f.Doc}})
+		if f.Impure {
+			fmt.Fprintln(r.w, "\n    Asked once for each host and use, never before a run.")
+		}
+		if len(f.Examples) > 0 {
+			fmt.Fprintln(r.w, "\nExamples:")
+		}
+		for _, e := range f.Examples {
+			fmt.Fprintf(r.w, "  %s\n    = %s\n", e[0], e[1])
+		}
+		return true
+	}
+	return false
+}
+
+func (r *reference) module(name string) bool {
+	for _, t := range r.tasks {
+		if t.Name != name {
+			continue
+		}
+		fmt.Fprintf(r.w, "module %s (%s)\n\n", t.Name, kindText(t.Kind))
+		for para := range strings.SplitSeq(strings.TrimSpace(t.Doc), "\n\n") {
+			for _, l := range wrap(para, 92) {
+				fmt.Fprintln(r.w, "  "+l)
+			}
+			fmt.Fprintln(r.w)
+		}
+		fmt.Fprintln(r.w, "Arguments:")
+		r.fields("  ", t.Args, true)
+		if t.Args.Free {
+			fmt.Fprintln(r.w, "  any other name is taken too")
+		}
+		if t.Result != nil && len(t.Result.Names()) > 0 {
+			fmt.Fprintln(r.w, "\nResult, beside changed, failed and the like:")
+			r.fields("  ", t.Result, false)
+		}
+		if t.Example != "" {
+			fmt.Fprintln(r.w, "\nExample:")
+			for line := range strings.Lines(strings.Trim(t.Example, "\n") + "\n") {
+				fmt.Fprint(r.w, strings.TrimRight("  "+line, " "))
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func kindText(k modules.Kind) string {
+	switch k {
+	case modules.State:
+		return "describes a state"
+	case modules.Act:
+		return "does something"
+	}
+	return "needs no host"
+}
+
+func (r *reference) fields(indent string, s *modules.Spec, args bool) {
+	var rows [][2]string
+	for _, f := range s.Fields {
+		if f.Private {
+			continue
+		}
+		about := []string{typeText(f.Type)}
+		if f.Required {
+			about = append(about, "required")
+		}
+		if f.Default != "" {
+			about = append(about, "default "+f.Default)
+		}
+		if len(f.Enum) > 0 {
+			about = append(about, "one of "+strings.Join(f.Enum, ", "))
+		}
+		if len(f.Aliases) > 0 {
+			about = append(about, "also "+strings.Join(f.Aliases, ", "))
+		}
+		if f.FreeForm && args {
+			about = append(about, "the short form")
+		}
+		if f.Secret {
+			about = append(about, "secret")
+		}
+		doc := strings.TrimSpace(f.Doc)
+		if doc != "" {
+			doc += " "
+		}
+		rows = append(rows, [2]string{f.Name, doc + "(" + strings.Join(about, "; ") + ")"})
+		if in := inner(f.Type); in != nil {
+			for _, g := range in.Fields {
+				if !g.Private {
+					rows = append(rows, [2]string{"  ." + g.Name, strings.TrimSpace(g.Doc + " (" + typeText(g.Type) + ")")})
+				}
+			}
+		}
+	}
+	r.table(indent, rows)
+}
+
+// inner is the struct that a type holds, directly or in a list or map.
+func inner(t modules.Type) *modules.Spec {
+	for t.Struct == nil && t.Elem != nil {
+		t = *t.Elem
+	}
+	return t.Struct
+}
+
+func typeText(t modules.Type) string {
+	switch t.Kind {
+	case modules.List:
+		if t.Expr {
+			return "expression, or list of them"
+		}
+		return "list of " + typeText(*t.Elem)
+	case modules.Map:
+		return "dict of " + typeText(*t.Elem)
+	case modules.Struct:
+		return "dict"
+	case modules.ContentT:
+		switch t.From {
+		case "file":
+			return "file on the controller"
+		case "template":
+			return "template on the controller"
+		}
+		return t.From
+	}
+	if t.Expr {
+		return "expression"
+	}
+	return string(t.Kind)
+}
+
+// facts lists the fields of modules.Facts.
+func (r *reference) facts() {
+	t := reflect.TypeFor[modules.Facts]()
+	var rows [][2]string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" || name == "-" {
+			continue
+		}
+		rows = append(rows, [2]string{"ansible_" + name, f.Tag.Get("doc")})
+		if f.Type.Kind() == reflect.Struct {
+			for j := range f.Type.NumField() {
+				g := f.Type.Field(j)
+				sub, _, _ := strings.Cut(g.Tag.Get("json"), ",")
+				rows = append(rows, [2]string{"  ." + sub, g.Tag.Get("doc")})
+			}
+		}
+	}
+	fmt.Fprintln(r.w, "Facts of a host, as ansible_NAME or ansible_facts.NAME:")
+	r.table("  ", rows)
+}

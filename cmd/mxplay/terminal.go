@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// isTerminal tells whether a person looks at w.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// colorful tells whether w takes colours.
+func colorful(w io.Writer) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// width is the number of columns of a terminal.
+func width(w io.Writer) func() int {
+	return func() int {
+		if f, ok := w.(*os.File); ok {
+			if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+				return n
+			}
+		}
+		return 80
+	}
+}
+
+var errNoTerminal = errors.New("there is no terminal to ask for it on")
+
+// ask gets a secret from the person at the terminal, without showing it.
+func ask(prompt string) (string, error) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return "", errNoTerminal
+	}
+	defer tty.Close()
+	fmt.Fprint(tty, prompt)
+	if !strings.HasSuffix(prompt, " ") {
+		fmt.Fprint(tty, " ")
+	}
+	b, err := term.ReadPassword(int(tty.Fd()))
+	fmt.Fprintln(tty)
+	return string(b), err
+}
+
+// asker gets a password once: from a file, else from the terminal when the
+// flag says so. It is nil when neither was given.
+func asker(file string, wanted bool, prompt string) func() (string, error) {
+	switch {
+	case file != "":
+		return sync.OnceValues(func() (string, error) {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				return "", err
+			}
+			line, _, _ := bytes.Cut(b, []byte("\n"))
+			return strings.TrimRight(string(line), "\r"), nil
+		})
+	case wanted:
+		return sync.OnceValues(func() (string, error) { return ask(prompt) })
+	}
+	return nil
+}
