@@ -295,11 +295,13 @@ func decode[A any](args json.RawMessage) (any, error) {
 	return a, nil
 }
 
-// public is a state or result as JSON without the fields tagged private.
+// public is a state or result as JSON without the fields tagged private. A
+// list or map that is nil is an empty one.
 func public(s any) json.RawMessage {
-	v := reflect.ValueOf(s)
-	if v.Kind() == reflect.Struct && hasPrivate(v.Type()) {
-		s = publish(v)
+	if v := reflect.ValueOf(s); v.Kind() == reflect.Struct {
+		if _, own := s.(json.Marshaler); !own {
+			s = publish(v)
+		}
 	}
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -316,14 +318,19 @@ func publish(v reflect.Value) any {
 	var walk func(reflect.Value)
 	walk = func(v reflect.Value) {
 		for i := range v.NumField() {
-			f := v.Type().Field(i)
+			f, x := v.Type().Field(i), v.Field(i)
 			switch {
-			case f.Tag.Get("private") == "true":
+			case f.Tag.Get("private") == "true" || !f.IsExported():
 			case f.Anonymous && f.Type.Kind() == reflect.Struct:
-				walk(v.Field(i))
-			case f.IsExported():
+				walk(x)
+			default:
+				if k := f.Type.Kind(); k == reflect.Slice && x.IsNil() && f.Type != reflect.TypeFor[json.RawMessage]() {
+					x = reflect.MakeSlice(f.Type, 0, 0)
+				} else if k == reflect.Map && x.IsNil() {
+					x = reflect.MakeMap(f.Type)
+				}
 				fields = append(fields, reflect.StructField{Name: f.Name, Type: f.Type, Tag: f.Tag})
-				vals = append(vals, v.Field(i))
+				vals = append(vals, x)
 			}
 		}
 	}
@@ -333,16 +340,6 @@ func publish(v reflect.Value) any {
 		out.Field(i).Set(x)
 	}
 	return out.Interface()
-}
-
-func hasPrivate(t reflect.Type) bool {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if f.Tag.Get("private") == "true" || f.Anonymous && f.Type.Kind() == reflect.Struct && hasPrivate(f.Type) {
-			return true
-		}
-	}
-	return false
 }
 
 func show(steps []Step) []Shown {

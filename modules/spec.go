@@ -123,12 +123,12 @@ func specOf(t reflect.Type) *Spec {
 			s.Free = s.Free || in.Free
 			continue
 		}
-		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
-		if name == "-" {
-			continue
-		}
 		if sf.Tag.Get("free") == "true" {
 			s.Free = true
+			continue
+		}
+		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		if name == "-" {
 			continue
 		}
 		if name == "" {

@@ -5,33 +5,73 @@ package builtin
 import (
 	"github.com/mxplay/mxplay/modules"
 	aptrepo "github.com/mxplay/mxplay/modules/apt_repo"
+	"github.com/mxplay/mxplay/modules/assert"
+	"github.com/mxplay/mxplay/modules/blockinfile"
+	"github.com/mxplay/mxplay/modules/command"
+	"github.com/mxplay/mxplay/modules/copy"
 	"github.com/mxplay/mxplay/modules/debconf"
+	"github.com/mxplay/mxplay/modules/debug"
+	"github.com/mxplay/mxplay/modules/fail"
+	"github.com/mxplay/mxplay/modules/file"
+	geturl "github.com/mxplay/mxplay/modules/get_url"
+	"github.com/mxplay/mxplay/modules/group"
+	"github.com/mxplay/mxplay/modules/json"
+	"github.com/mxplay/mxplay/modules/lineinfile"
 	pkg "github.com/mxplay/mxplay/modules/package"
 	postgresdb "github.com/mxplay/mxplay/modules/postgres_db"
 	postgreshba "github.com/mxplay/mxplay/modules/postgres_hba"
 	postgresident "github.com/mxplay/mxplay/modules/postgres_ident"
 	postgresuser "github.com/mxplay/mxplay/modules/postgres_user"
+	"github.com/mxplay/mxplay/modules/secret"
+	setfact "github.com/mxplay/mxplay/modules/set_fact"
+	"github.com/mxplay/mxplay/modules/shell"
+	"github.com/mxplay/mxplay/modules/slurp"
+	"github.com/mxplay/mxplay/modules/stat"
 	synapseuser "github.com/mxplay/mxplay/modules/synapse_user"
 	"github.com/mxplay/mxplay/modules/systemd"
+	"github.com/mxplay/mxplay/modules/template"
 	tlscertificate "github.com/mxplay/mxplay/modules/tls_certificate"
 	"github.com/mxplay/mxplay/modules/uri"
+	"github.com/mxplay/mxplay/modules/user"
 	waitfor "github.com/mxplay/mxplay/modules/wait_for"
+	wellknown "github.com/mxplay/mxplay/modules/well_known"
+	"github.com/mxplay/mxplay/modules/yaml"
 )
 
 // Tasks are all kinds of task, by name.
 func Tasks() []*modules.Task {
 	return []*modules.Task{
 		aptrepo.Task(),
+		assert.Task(),
+		blockinfile.Task(),
+		command.Task(),
+		copy.Task(),
 		debconf.Task(),
+		debug.Task(),
+		fail.Task(),
+		file.Task(),
+		geturl.Task(),
+		group.Task(),
+		json.Task(),
+		lineinfile.Task(),
 		pkg.Task(),
 		postgresdb.Task(),
 		postgreshba.Task(),
 		postgresident.Task(),
 		postgresuser.Task(),
+		secret.Task(),
+		setfact.Task(),
+		shell.Task(),
+		slurp.Task(),
+		stat.Task(),
 		synapseuser.Task(),
 		systemd.Task(),
+		template.Task(),
 		tlscertificate.Task(),
 		uri.Task(),
+		user.Task(),
 		waitfor.Task(),
+		wellknown.Task(),
+		yaml.Task(),
 	}
 }

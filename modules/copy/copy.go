@@ -86,7 +86,7 @@ when the host's file differs. Folders are not copied: loop over their files, or 
 
 func (a Args) file(s State) place.File {
 	f := place.File{Path: string(a.Dest), From: a.Content, Attrs: a.Attrs, Follow: a.Follow, Keep: !a.Force,
-		Dirs: strings.HasSuffix(string(a.Dest), "/"), DirMode: a.DirMode, Backup: a.Backup, Validate: a.Args.Validate}
+		Dirs: strings.HasSuffix(string(a.Dest), "/"), DirMode: a.DirMode, DirOwned: true, Backup: a.Backup, Validate: a.Args.Validate}
 	if a.Src != nil {
 		f.From = a.Src
 	}

@@ -192,6 +192,7 @@ func runCase(t *testing.T, task *modules.Task, path string) {
 		return
 	}
 	for _, s := range outputs {
+		got[s] = strings.TrimRight(got[s], "\n")
 		if want := strings.TrimRight(in[s], "\n"); want != got[s] {
 			t.Errorf("%s: got\n%s\nwant\n%s", s, got[s], want)
 		}

@@ -54,7 +54,7 @@ host's file differs.`,
 
 func (a Args) file() place.File {
 	f := place.File{Path: string(a.Dest), From: &a.Src, Attrs: a.Attrs, Follow: a.Follow, Keep: !a.Force,
-		Dirs: strings.HasSuffix(string(a.Dest), "/"), Backup: a.Backup, Validate: a.Args.Validate}
+		Dirs: strings.HasSuffix(string(a.Dest), "/"), DirOwned: true, Backup: a.Backup, Validate: a.Args.Validate}
 	if a.Mode == modules.Preserve {
 		f.Attrs.Mode = modules.Mode(a.Src.Mode)
 	}

@@ -21,6 +21,7 @@ type File struct {
 	Dirs   bool // make the directories above it
 	// DirMode is that of directories made on the way, 0755 when empty.
 	DirMode  modules.Mode
+	DirOwned bool // they get the file's owner and group too
 	Backup   bool
 	Validate string // a command line with %s for the new file
 	Secret   bool   // its content is never shown
@@ -156,7 +157,11 @@ func (f File) write(s Seen) ([]modules.Step, error) {
 	w := modules.Write{Path: s.Path, Bytes: f.Bytes, From: f.From, Backup: f.Backup}
 	var steps []modules.Step
 	if len(s.Dirs) > 0 {
-		at, err := Attrs{Mode: f.DirMode}.Fresh(true, s.IDs)
+		var ids IDs
+		if f.DirOwned {
+			ids = s.IDs
+		}
+		at, err := Attrs{Mode: f.DirMode}.Fresh(true, ids)
 		if err != nil {
 			return nil, err
 		}
