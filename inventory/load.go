@@ -164,6 +164,9 @@ func (inv *Inventory) file(f *source.File, src string) error {
 	case ".yml", ".yaml", ".json":
 		return inv.yaml(f, src)
 	case "":
+		if iniSection.Match(bytes.TrimSpace(firstLine(f.Data))) {
+			return readINI(inv, f, src)
+		}
 		root, err := f.One()
 		switch {
 		case err == nil && root.Kind == source.Map:

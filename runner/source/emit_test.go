@@ -24,7 +24,7 @@ func TestEmitYAML(t *testing.T) {
 			"k: |\n  one\n  two\nl: |-\n  one\n  two\nm: |+\n  one\n\n  two\n\n"},
 		{"not literal", m("k", " one\ntwo", "l", "one\r\ntwo", "m", "a\n  \nb", "o", "\n"),
 			"k: \" one\\ntwo\"\nl: \"one\\r\\ntwo\"\nm: \"a\\n  \\nb\"\no: \"\\n\"\n"},
-		{"floats", value.List{1e16, 1.5, -0.0, math.Inf(-1)}, "- 1.0e+16\n- 1.5\n- 0.0\n- -.inf\n"},
+		{"floats", value.List{1e16, 1.5, 0.0, math.Inf(-1)}, "- 1.0e+16\n- 1.5\n- 0.0\n- -.inf\n"},
 		{"scalar", "yes", "\"yes\"\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
