@@ -47,6 +47,9 @@ func parseArguments(s string) (arguments, error) {
 				}
 				continue
 			}
+			if strings.IndexByte("oJiplF"+withArg, c) < 0 {
+				return a, fmt.Errorf("ssh arguments %q: -%c is no option of ssh", s, c)
+			}
 			v := w
 			w = ""
 			if v == "" {
@@ -81,10 +84,6 @@ func (a *arguments) take(c byte, v string) error {
 		a.add("user", v)
 	case 'F':
 		a.file = v
-	default:
-		if strings.IndexByte(withArg, c) < 0 {
-			return fmt.Errorf("-%c is no option of ssh", c)
-		}
 	}
 	return nil
 }

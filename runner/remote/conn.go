@@ -49,7 +49,7 @@ func newConn(d *Dialer, t Target, l link, p *process, w *wire.Conn, hello wire.H
 	silence := d.silence()
 	// Welcome waits for nothing: the first calls come right behind it.
 	_ = c.send(wire.TWelcome, wire.Welcome{
-		Run: d.o.Run, Who: d.o.Who, Check: d.o.Check, Silence: int(silence / time.Millisecond), Facts: d.o.Facts,
+		Run: d.o.Run, Host: t.Name, Who: d.o.Who, Check: d.o.Check, Silence: int(silence / time.Millisecond), Facts: d.o.Facts,
 	})
 	go c.sender()
 	go c.receiver()

@@ -147,7 +147,7 @@ func (d *Dialer) link(ctx context.Context, t Target) (link, error) {
 			return nil, fmt.Errorf("key file %s: %s", w.keyFile, cause(err))
 		}
 	}
-	h, err := d.reach(ctx, s, w, t.Name, 0)
+	h, err := d.reach(ctx, s, w, t.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -34,10 +34,7 @@ type who struct {
 }
 
 // reach connects to a host by its settings, through its jump hosts.
-func (d *Dialer) reach(ctx context.Context, s settings, w who, host string, depth int) (*hop, error) {
-	if depth > maxJumps {
-		return nil, fmt.Errorf("more than %d jump hosts: does ProxyJump go in a circle?", maxJumps)
-	}
+func (d *Dialer) reach(ctx context.Context, s settings, w who, host string) (*hop, error) {
 	limit := s.timeout
 	if limit == 0 {
 		limit = d.connectTimeout()
@@ -47,7 +44,7 @@ func (d *Dialer) reach(ctx context.Context, s settings, w who, host string, dept
 	switch {
 	case s.jump != "":
 		var via *hop
-		if via, err = d.bastion(ctx, s.jump, host, depth); err != nil {
+		if via, err = d.bastion(ctx, s.jump, host); err != nil {
 			return nil, err
 		}
 		conn, err = dialThrough(ctx, via.client, s, limit)
@@ -66,7 +63,10 @@ func (d *Dialer) reach(ctx context.Context, s settings, w who, host string, dept
 	if err != nil {
 		_ = conn.Close()
 		if c, ok := conn.(*command); ok {
-			<-time.After(50 * time.Millisecond) // its last words
+			select { // its last words
+			case <-c.done:
+			case <-time.After(500 * time.Millisecond):
+			}
 			return nil, withLines(err, c.errs.lines(10))
 		}
 		return nil, err
@@ -204,7 +204,10 @@ type bastion struct {
 const keepError = 30 * time.Second
 
 // bastion connects to the last of a list of jump hosts, through the others.
-func (d *Dialer) bastion(ctx context.Context, list, host string, depth int) (*hop, error) {
+func (d *Dialer) bastion(ctx context.Context, list, host string) (*hop, error) {
+	if err := d.circle(ctx, list); err != nil {
+		return nil, err
+	}
 	d.jumps.mu.Lock()
 	b := d.jumps.open[list]
 	if b != nil && b.over() {
@@ -218,7 +221,7 @@ func (d *Dialer) bastion(ctx context.Context, list, host string, depth int) (*ho
 		d.jumps.open[list] = b
 		// Not the first host's context: others wait for the same connection.
 		go func() {
-			b.hop, b.err = d.jump(d.life, list, host, depth)
+			b.hop, b.err = d.jump(d.life, list, host)
 			b.at = time.Now()
 			close(b.done)
 		}()
@@ -250,14 +253,28 @@ func (b *bastion) over() bool {
 	}
 }
 
-func (d *Dialer) jump(ctx context.Context, list, host string, depth int) (*hop, error) {
+func (d *Dialer) jump(ctx context.Context, list, host string) (*hop, error) {
 	before, last := "", list
 	if i := strings.LastIndexByte(list, ','); i >= 0 {
 		before, last = list[:i], strings.TrimSpace(list[i+1:])
 	}
-	name, args, err := parseJump(last)
+	s, err := d.jumpSettings(ctx, last, before)
 	if err != nil {
 		return nil, err
+	}
+	h, err := d.reach(ctx, s, who{}, host)
+	if err != nil {
+		return nil, fmt.Errorf("jump host %s: %w", last, err)
+	}
+	return h, nil
+}
+
+// jumpSettings are those of one jump host: what was given for the target
+// holds for the target alone, as with ssh.
+func (d *Dialer) jumpSettings(ctx context.Context, spec, before string) (settings, error) {
+	name, args, err := parseJump(spec)
+	if err != nil {
+		return settings{}, err
 	}
 	if before != "" {
 		args.add("proxyjump", before)
@@ -267,13 +284,24 @@ func (d *Dialer) jump(ctx context.Context, list, host string, depth int) (*hop, 
 	}
 	s, err := d.config.settings(ctx, name, args)
 	if err != nil {
-		return nil, fmt.Errorf("jump host %s: %w", last, err)
+		return s, fmt.Errorf("jump host %s: %w", spec, err)
 	}
-	h, err := d.reach(ctx, s, who{}, host, depth+1)
-	if err != nil {
-		return nil, fmt.Errorf("jump host %s: %w", last, err)
+	return s, nil
+}
+
+// circle refuses jump hosts that are reached through each other: each would wait for the other.
+func (d *Dialer) circle(ctx context.Context, list string) error {
+	for range maxJumps {
+		first, _, _ := strings.Cut(list, ",") // the others have the one before them
+		s, err := d.jumpSettings(ctx, strings.TrimSpace(first), "")
+		if err != nil {
+			return err
+		}
+		if list = s.jump; list == "" {
+			return nil
+		}
 	}
-	return h, nil
+	return fmt.Errorf("more than %d jump hosts: does ProxyJump go in a circle?", maxJumps)
 }
 
 // parseJump reads [user@]host[:port] or ssh://[user@]host[:port].

@@ -120,12 +120,14 @@ func (c *command) Write(p []byte) (int, error) { return c.in.Write(p) }
 func (c *command) Close() error {
 	c.once.Do(func() {
 		_ = c.in.Close()
-		_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGTERM)
-		go func() {
-			select {
-			case <-c.done:
-			case <-time.After(2 * time.Second):
-				_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
+		go func() { // the end of its stdin is enough for most, and they may have something to say
+			for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+				select {
+				case <-c.done:
+					return
+				case <-time.After(300 * time.Millisecond):
+					_ = syscall.Kill(-c.cmd.Process.Pid, s)
+				}
 			}
 		}()
 		_ = c.out.Close()
