@@ -178,7 +178,7 @@ func (l *load) resolve(t *Task, inc *Include, name string) {
 		return
 	}
 	key := "tasks " + path
-	if !inc.Static && l.around(key) {
+	if !inc.Static && l.later(key) {
 		return // it includes itself: the runner reads it anew each time
 	}
 	if !l.enter(inc.Name, frame{key: key, static: inc.Static, shown: filepath.Base(path)}) {

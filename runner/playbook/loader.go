@@ -13,7 +13,14 @@ import (
 
 // maxTasks bounds what imports and includes may unfold to, so that a few
 // small files cannot become a billion tasks.
-const maxTasks = 500_000
+const maxTasks = 250_000
+
+// Includes in includes are followed to any depth, but from the third on a file
+// is unfolded so often only: then the rest is left to the run. All of it has been checked by then.
+const (
+	deepIncludes = 3
+	maxUnfolds   = 50
+)
 
 // Options are what a Loader needs to know.
 type Options struct {
@@ -116,6 +123,7 @@ type load struct {
 	count int  // tasks made so far
 	full  bool // count went over the limit
 	stack []frame
+	times map[string]int // how often an include deep inside was unfolded
 }
 
 // frame is one file or role on the way from the playbook to where we read.

@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/mxplay/mxplay/runner/source"
 )
@@ -65,6 +66,10 @@ func importOf(n *source.Node) int {
 }
 
 func (l *load) play(n *source.Node, p *parsed, path string, over *Level) *Play {
+	if n.Get("hosts") == nil && looksLikeTask(l, n) {
+		l.add(n.Errorf("this is a task, not a play")).Hint = "put it below tasks: of a play: - hosts: ..."
+		return nil
+	}
 	play := &Play{File: p.file, Dir: l.dirOf(path)}
 	play.Level = Level{Kind: PlayLevel, Pos: n.Pos, Play: play}
 	d := dest{level: &play.Level, play: play}
@@ -72,12 +77,7 @@ func (l *load) play(n *source.Node, p *parsed, path string, over *Level) *Play {
 		l.keyword(n, i, OnPlay, d)
 	}
 	if n.Get("hosts") == nil {
-		e := l.add(n.Errorf("the play has no hosts"))
-		e.Hint = "hosts: all"
-		if looksLikeTask(l, n) {
-			e.Msg, e.Hint = "this is a task, not a play", "put it below tasks: of a play: - hosts: ..."
-			return nil
-		}
+		l.add(n.Errorf("the play has no hosts")).Hint = "hosts: all"
 	}
 	if over != nil {
 		play.When = append(append([]*source.Node(nil), over.When...), play.When...)
@@ -87,7 +87,13 @@ func (l *load) play(n *source.Node, p *parsed, path string, over *Level) *Play {
 	return play
 }
 
+// looksLikeTask tells whether a map without hosts was meant as a task.
 func looksLikeTask(l *load, n *source.Node) bool {
+	for _, f := range n.Fields {
+		if k := l.words.byName[f.Key]; k != nil && k.On == OnPlay && k.Refused == "" {
+			return false
+		}
+	}
 	for _, f := range n.Fields {
 		if k := l.words.byName[f.Key]; k != nil && k.On&OnPlay == 0 {
 			return true
@@ -168,7 +174,10 @@ func (l *load) enter(n *source.Node, f frame) bool {
 	chain := f.shown
 	for i := len(l.stack) - 1; i >= 0; i-- {
 		if l.stack[i].key == f.key {
-			l.add(n.Errorf("%s brings itself in: %s", f.shown, l.stack[i].shown+" > "+chain)).Hint = "include_tasks with a when that ends it"
+			e := l.add(n.Errorf("%s brings itself in: %s", f.shown, l.stack[i].shown+" > "+chain))
+			if strings.HasPrefix(f.key, "tasks ") {
+				e.Hint = "include_tasks may do so, with a when that ends it"
+			}
 			return false
 		}
 		if !l.stack[i].static {
@@ -182,14 +191,26 @@ func (l *load) enter(n *source.Node, f frame) bool {
 
 func (l *load) leave() { l.stack = l.stack[:len(l.stack)-1] }
 
-// around tells whether a file or role is being read already.
-func (l *load) around(key string) bool {
+// later tells whether an include is left to the run: the file or role is being
+// read already, or was unfolded often enough deep inside of others.
+func (l *load) later(key string) bool {
+	depth := 0
 	for _, f := range l.stack {
 		if f.key == key {
 			return true
 		}
+		if !f.static {
+			depth++
+		}
 	}
-	return false
+	if depth+1 < deepIncludes {
+		return false
+	}
+	if l.times == nil {
+		l.times = map[string]int{}
+	}
+	l.times[key]++
+	return l.times[key] > maxUnfolds
 }
 
 var wellKnown = regexp.MustCompile(`\{\{\s*(role_path|playbook_dir)\s*\}\}`)

@@ -166,8 +166,9 @@ type Include struct {
 	Apply *Level
 
 	// Resolved tells that the name was constant and Tasks or Role is filled.
-	// Else the runner asks Loader.Include with the name once it is known; a
-	// name that is constant can be unresolved too, when the file includes itself.
+	// Else the runner asks Loader.Include with the name once it is known. A
+	// constant name can be unresolved too, when the file includes itself or was
+	// unfolded very often already; it has been checked then.
 	Resolved bool
 	Path     string // of the task file
 	Tasks    []*Task

@@ -3,6 +3,7 @@ package playbook
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/mxplay/mxplay/runner/source"
@@ -136,10 +137,14 @@ func sequence(v *source.Node) string {
 	if count := get("count", ""); end == "" && count != "" {
 		return "range(" + start + ", " + start + " + " + count + ")"
 	}
-	if stride := get("stride", ""); stride != "" {
-		return fmt.Sprintf("range(%s, %s + 1, %s)", start, end, stride)
+	after := end + " + 1"
+	if n, err := strconv.Atoi(end); err == nil {
+		after = strconv.Itoa(n + 1)
 	}
-	return fmt.Sprintf("range(%s, %s + 1)", start, end)
+	if stride := get("stride", ""); stride != "" {
+		return fmt.Sprintf("range(%s, %s, %s)", start, after, stride)
+	}
+	return fmt.Sprintf("range(%s, %s)", start, after)
 }
 
 var plainYAML = regexp.MustCompile(`^[A-Za-z_][\w .(),|/+*-]*$`)

@@ -98,7 +98,7 @@ func (l *load) useRole(u *RoleUse, n *source.Node, name string, from From, stati
 		return nil
 	}
 	key := "role " + dir + " " + entry
-	if !static && l.around(key) {
+	if !static && l.later(key) {
 		return nil
 	}
 	shown := name
