@@ -22,7 +22,7 @@ type Task struct {
 	Args, Result       *Spec
 
 	decode   func(json.RawMessage) (any, error)
-	run      func(context.Context, Host, any, Input) Outcome
+	run      func(context.Context, Host, any, Input, *Outcome)
 	do       func(any) (json.RawMessage, error)
 	readOnly func(any) bool
 }
@@ -91,7 +91,8 @@ func (t *Task) Run(ctx context.Context, h Host, r Input) (out Outcome) {
 		out.fail(err)
 		return out
 	}
-	return t.run(ctx, h, a, r)
+	t.run(ctx, h, a, r, &out)
+	return out
 }
 
 // Task erases the module's types.
@@ -100,36 +101,32 @@ func (m Module[A, S]) Task() *Task {
 		Name: m.Name, Doc: m.Doc, Example: m.Example, Kind: State,
 		Args: SpecOf[A](), Result: SpecOf[S](),
 		decode: decode[A],
-		run: func(ctx context.Context, h Host, a any, r Input) Outcome {
-			return m.converge(ctx, h, a.(A), r)
+		run: func(ctx context.Context, h Host, a any, r Input, out *Outcome) {
+			m.converge(ctx, h, a.(A), r, out)
 		},
 	}
 }
 
 // converge is the whole life of a module's call: look, plan, act, and look
 // again until nothing is left to do but events that were done.
-func (m Module[A, S]) converge(ctx context.Context, h Host, a A, r Input) (out Outcome) {
+func (m Module[A, S]) converge(ctx context.Context, h Host, a A, r Input, out *Outcome) {
 	var done []Step // events that ran: a re-check may plan them again
 	more := true    // the last plan said that it was not the whole one
 	for round := 1; ; round++ {
 		s, err := m.Check(ctx, h, a)
+		out.Result = public(s)
 		if err != nil {
 			out.stop(err, r.Plan)
-			return out
+			return
 		}
-		out.Result = public(s)
 		steps, err := m.Plan(a, s)
 		var notYet *NotYet
 		if err != nil && !errors.As(err, &notYet) {
 			out.stop(err, r.Plan)
-			return out
+			return
 		}
-		if round == 1 {
-			out.Plan = hashSteps(r.Key, steps)
-			if r.Expect != "" && !r.Plan && out.Plan != r.Expect {
-				out.fail(errors.New("the host has changed: its plan is not the one that was approved"))
-				return out
-			}
+		if round == 1 && !out.approve(steps, r) {
+			return
 		}
 		if r.Plan {
 			out.Steps = show(steps)
@@ -138,32 +135,32 @@ func (m Module[A, S]) converge(ctx context.Context, h Host, a A, r Input) (out O
 			if notYet != nil {
 				out.Maybe = notYet.Reason
 			}
-			return out
+			return
 		}
 		fresh := without(steps, done)
 		switch {
 		case len(fresh) == 0 && notYet == nil:
-			return out
+			return
 		case len(fresh) == 0:
 			out.fail(notYet)
-			return out
+			return
 		case !more:
 			out.fail(fmt.Errorf("%w: after its steps it would still %s", errNoConverge, whats(fresh)))
-			return out
+			return
 		case round > maxRounds:
 			out.fail(fmt.Errorf("%w in %d rounds: it would still %s", errNoConverge, maxRounds, whats(fresh)))
-			return out
+			return
 		}
 		for _, st := range fresh {
 			if ctx.Err() != nil {
 				out.fail(fmt.Errorf("stopped before it could %s: %w", st.What, context.Cause(ctx)))
-				return out
+				return
 			}
 			out.Changed = true
 			out.Steps = append(out.Steps, show([]Step{st})...)
 			if err := st.Do(ctx, h); err != nil {
 				out.fail(fmt.Errorf("%s: %w", st.What, err))
-				return out
+				return
 			}
 			if st.Event {
 				done = append(done, st)
@@ -179,8 +176,8 @@ func (x Action[A, R]) Task() *Task {
 		Name: x.Name, Doc: x.Doc, Example: x.Example, Kind: Act,
 		Args: SpecOf[A](), Result: SpecOf[R](),
 		decode: decode[A],
-		run: func(ctx context.Context, h Host, a any, r Input) Outcome {
-			return x.act(ctx, h, a.(A), r)
+		run: func(ctx context.Context, h Host, a any, r Input, out *Outcome) {
+			x.act(ctx, h, a.(A), r, out)
 		},
 	}
 	if x.ReadOnly != nil {
@@ -189,40 +186,36 @@ func (x Action[A, R]) Task() *Task {
 	return t
 }
 
-func (x Action[A, R]) act(ctx context.Context, h Host, a A, r Input) (out Outcome) {
-	var zero R
-	readOnly := x.ReadOnly != nil && x.ReadOnly(a)
-	if x.Needed != nil {
-		needed, err := x.Needed(ctx, h, a)
-		if err != nil {
-			out.Result = public(zero)
-			out.stop(err, r.Plan)
-			return out
-		}
-		if !needed {
-			out.Result = public(zero)
-			return out
-		}
-	}
-	what := "run " + x.Name
-	if x.What != nil {
-		what = x.What(a)
-	}
-	steps := []Step{{What: what, Event: true}}
-	if !readOnly {
-		out.Plan = hashSteps(r.Key, steps)
-		if r.Expect != "" && !r.Plan && out.Plan != r.Expect {
-			out.fail(errors.New("the host has changed: its plan is not the one that was approved"))
-			return out
-		}
-		if r.Plan {
-			out.Changed, out.Unknown, out.Steps = true, true, show(steps)
-			return out
-		}
-	}
-	res, err := x.Run(ctx, h, a)
+func (x Action[A, R]) act(ctx context.Context, h Host, a A, r Input, out *Outcome) {
+	var res R
 	out.Result = public(res)
-	out.Changed = !readOnly
+	needed, err := true, error(nil)
+	if x.Needed != nil {
+		needed, err = x.Needed(ctx, h, a)
+	}
+	if err != nil {
+		out.stop(err, r.Plan)
+		return
+	}
+	readOnly := x.ReadOnly != nil && x.ReadOnly(a)
+	var steps []Step
+	if needed && !readOnly {
+		what := "run " + x.Name
+		if x.What != nil {
+			what = x.What(a)
+		}
+		steps = []Step{{What: what, Event: true}}
+	}
+	if !out.approve(steps, r) || !needed {
+		return
+	}
+	if r.Plan && !readOnly {
+		out.Changed, out.Unknown, out.Steps = true, true, show(steps)
+		return
+	}
+	out.Changed = !readOnly // also when it breaks off
+	res, err = x.Run(ctx, h, a)
+	out.Result = public(res)
 	if c, ok := any(res).(interface{ Changed() bool }); ok {
 		out.Changed = c.Changed() && !readOnly
 	}
@@ -232,7 +225,6 @@ func (x Action[A, R]) act(ctx context.Context, h Host, a A, r Input) (out Outcom
 	if err != nil {
 		out.stop(err, r.Plan)
 	}
-	return out
 }
 
 // Task erases the control's types.
@@ -247,6 +239,16 @@ func (x Control[A, R]) Task() *Task {
 		},
 		readOnly: func(any) bool { return true },
 	}
+}
+
+// approve keeps the hash of a plan, and refuses one that is not the plan that was shown.
+func (o *Outcome) approve(steps []Step, r Input) bool {
+	o.Plan = hashSteps(r.Key, steps)
+	if r.Plan || r.Expect == "" || o.Plan == r.Expect {
+		return true
+	}
+	o.fail(errors.New("the host has changed: its plan is not the one that was approved"))
+	return false
 }
 
 // stop ends an outcome with what a module returned instead of going on.
@@ -286,6 +288,9 @@ func decode[A any](args json.RawMessage) (any, error) {
 		if err := d.Decode(&a); err != nil {
 			return nil, fmt.Errorf("arguments: %w", err)
 		}
+		if d.More() {
+			return nil, errors.New("arguments: something follows them")
+		}
 	}
 	if v, ok := any(a).(interface{ Validate() error }); ok {
 		if err := v.Validate(); err != nil {
@@ -320,9 +325,10 @@ func publish(v reflect.Value) any {
 		for i := range v.NumField() {
 			f, x := v.Type().Field(i), v.Field(i)
 			switch {
-			case f.Tag.Get("private") == "true" || !f.IsExported():
+			case f.Tag.Get("private") == "true":
 			case f.Anonymous && f.Type.Kind() == reflect.Struct:
 				walk(x)
+			case !f.IsExported():
 			default:
 				if k := f.Type.Kind(); k == reflect.Slice && x.IsNil() && f.Type != reflect.TypeFor[json.RawMessage]() {
 					x = reflect.MakeSlice(f.Type, 0, 0)
@@ -350,11 +356,9 @@ func show(steps []Step) []Shown {
 	return out
 }
 
-// hashSteps is a keyed hash over all that a plan shows; "" for a plan without steps.
+// hashSteps is a keyed hash over all that a plan shows. A plan without steps
+// has one too: that nothing is to be done can be what was approved.
 func hashSteps(key []byte, steps []Step) string {
-	if len(steps) == 0 {
-		return ""
-	}
 	h := hmac.New(sha256.New, key)
 	for _, s := range steps {
 		for _, f := range []string{s.What, s.From, s.To, strconv.FormatBool(s.Event)} {

@@ -114,13 +114,13 @@ func specOf(t reflect.Type) *Spec {
 	s := &Spec{}
 	for i := range t.NumField() {
 		sf := t.Field(i)
-		if !sf.IsExported() {
-			continue
-		}
-		if sf.Anonymous {
+		if sf.Anonymous && sf.Type.Kind() == reflect.Struct {
 			in := specOf(sf.Type)
 			s.Fields = append(s.Fields, in.Fields...)
 			s.Free = s.Free || in.Free
+			continue
+		}
+		if !sf.IsExported() {
 			continue
 		}
 		if sf.Tag.Get("free") == "true" {
