@@ -78,7 +78,7 @@ func (t *Template) Eval(ctx *Context) (Result, error) {
 		return Result{Unknown: true, Taint: ev.taint, Reads: ev.reads()}, nil
 	}
 	if err != nil {
-		return Result{}, err
+		return Result{}, ev.finish(err)
 	}
 	return Result{Value: text, Taint: ev.taint, Reads: ev.reads()}, nil
 }
@@ -94,7 +94,7 @@ func (t *Template) Render(ctx *Context) (Result, error) {
 	}
 	s, terr := inText(r.Value)
 	if terr != "" {
-		e := t.errorf(t.code.single.offset(), "%s", terr)
+		e := t.errorf(t.code.single.offset(), "%s", reveal(terr, r.Taint != nil))
 		return r, e
 	}
 	r.Value = s

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
@@ -76,10 +77,10 @@ func (ev *evaluator) result(n node) (Result, error) {
 	case err == errUnknown:
 		return Result{Unknown: true, Taint: ev.taint, Reads: ev.reads()}, nil
 	case err != nil:
-		return Result{}, err
+		return Result{}, ev.finish(err)
 	}
 	if u, ok := v.(*undefined); ok {
-		return Result{}, u.fail(ev)
+		return Result{}, ev.finish(u.fail(ev))
 	}
 	if taint != nil && ev.taint != nil {
 		taint = taint.Union(ev.taint)
@@ -252,11 +253,40 @@ func describe(v value.Value) string {
 	case *undefined:
 		return "undefined"
 	case int64:
-		return "an int (" + strconv.FormatInt(v, 10) + ")"
+		return "an int" + shown + " (" + strconv.FormatInt(v, 10) + ")" + shown
 	case value.List, *value.Map, string, float64, bool:
-		return "a " + value.TypeName(v) + " (" + value.Short(v, 40) + ")"
+		return "a " + value.TypeName(v) + shown + " (" + value.Short(v, 40) + ")" + shown
 	}
 	return "a " + value.TypeName(v)
+}
+
+// shown stands around a value in a message until it is known whether the
+// evaluation had read a secret.
+const shown = "\x01"
+
+// reveal takes the marks of shown values off a message; where a secret may be
+// in them, the values too.
+func reveal(msg string, secret bool) string {
+	if !strings.Contains(msg, shown) {
+		return msg
+	}
+	parts := strings.Split(msg, shown)
+	var b strings.Builder
+	for i, p := range parts {
+		if i%2 == 0 || !secret {
+			b.WriteString(p)
+		}
+	}
+	return b.String()
+}
+
+// finish makes an error of an evaluation fit to be shown.
+func (ev *evaluator) finish(err error) error {
+	var se *source.Error
+	if errors.As(err, &se) {
+		se.Msg = reveal(se.Msg, ev.taint != nil)
+	}
+	return err
 }
 
 // lookup finds a name: what a template file has set, then the scope.
@@ -464,9 +494,9 @@ func (ev *evaluator) member(n *memberNode, base value.Value, taint *Taint, key s
 	case *omitValue:
 		return nil, nil, ev.errorf(n, "omit has no members")
 	default:
-		why = pathOf(n.base) + " is " + describe(base) + " and has no members"
-		if taint != nil {
-			why = pathOf(n.base) + " is a " + value.TypeName(base) + " and has no members"
+		why = pathOf(n.base) + " is a " + value.TypeName(base) + " and has no members"
+		if base == nil {
+			why = pathOf(n.base) + " is null"
 		}
 	}
 	return &undefined{n: n, o: ev.o, why: why}, nil, nil

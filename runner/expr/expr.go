@@ -136,7 +136,7 @@ type perr struct {
 func (p *perr) Error() string { return p.msg }
 
 func (p *perr) at(o *origin) *source.Error {
-	e := o.errorf(p.off, "%s", p.msg)
+	e := o.errorf(p.off, "%s", reveal(p.msg, false))
 	e.Hint = p.hint
 	return e
 }

@@ -141,6 +141,16 @@ func (f *Function) checkCall(off int, args []node) *perr {
 		if lit, ok := a.(*litNode); ok && !p.Kind.holds(lit.v) {
 			return &perr{off: a.offset(), msg: fmt.Sprintf("%s of %s() is a %s, not %s", p.Name, f.Name, p.Kind, describe(lit.v)), hint: "its form is " + f.usage()}
 		}
+		switch a.(type) {
+		case *listNode:
+			if p.Kind&KList == 0 {
+				return &perr{off: a.offset(), msg: fmt.Sprintf("%s of %s() is a %s, not a list", p.Name, f.Name, p.Kind), hint: "its form is " + f.usage()}
+			}
+		case *mapNode:
+			if p.Kind&KMap == 0 {
+				return &perr{off: a.offset(), msg: fmt.Sprintf("%s of %s() is a %s, not a map", p.Name, f.Name, p.Kind), hint: "its form is " + f.usage()}
+			}
+		}
 		if c, ok := a.(*closureNode); ok {
 			if lit, ok := c.body.(*litNode); ok {
 				if _, text := lit.v.(string); text {

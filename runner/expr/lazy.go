@@ -165,7 +165,7 @@ func (d *defText) resolve(ev *evaluator) (value.Value, *Taint, error) {
 	if d.t.code.single == nil {
 		s, err := child.render(d.t)
 		ev.names = child.names
-		return s, child.taint, err
+		return s, child.taint, child.finish(err)
 	}
 	r, err := child.result(d.t.code.single)
 	ev.names = child.names
@@ -228,7 +228,7 @@ func (d *defMap) resolve(ev *evaluator) (value.Value, *Taint, error) {
 			s, err := child.render(t)
 			ev.names = child.names
 			if err != nil {
-				return nil, nil, err
+				return nil, nil, child.finish(err)
 			}
 			key = s
 			taint = taint.WithField(key, child.taint)

@@ -2,7 +2,6 @@ package expr
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/mxplay/mxplay/runner/value"
 )
@@ -236,16 +235,4 @@ func children(n node, f func(node)) {
 			each(n.keys[i], n.vals[i])
 		}
 	}
-}
-
-// quoteYAML writes a text as a quoted YAML scalar, with the quotes that need
-// fewer escapes.
-func quoteYAML(s string) string {
-	if strings.ContainsAny(s, "\n\t") {
-		return strconv.Quote(s)
-	}
-	if strings.ContainsAny(s, `"\`) {
-		return "'" + strings.ReplaceAll(s, "'", "''") + "'"
-	}
-	return `"` + s + `"`
 }

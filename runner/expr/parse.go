@@ -12,6 +12,7 @@ import (
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/parser/operator"
 
+	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
 
@@ -72,11 +73,11 @@ func parseBare(src string) *parsed {
 		}
 		if strings.TrimSpace(src[l.after:]) != "" {
 			return &parsed{err: &perr{off: l.after, msg: "text after }} where one expression belongs",
-				hint: "leave the braces out: " + quoteYAML(strings.NewReplacer("{{ ", "", " }}", "", "{{", "", "}}", "").Replace(trimmed))}}
+				hint: "leave the braces out: " + source.QuoteYAML(strings.NewReplacer("{{ ", "", " }}", "", "{{", "", "}}", "").Replace(trimmed))}}
 		}
 		n, err := parseLexed(src, l, dialect{})
 		if err != nil {
-			return &parsed{err: err.wrap(func(fixed string) string { return quoteYAML(strings.TrimSpace(fixed)) })}
+			return &parsed{err: err.wrap(func(fixed string) string { return source.QuoteYAML(strings.TrimSpace(fixed)) })}
 		}
 		return &parsed{root: n, wrapped: true}
 	}
@@ -86,7 +87,7 @@ func parseBare(src string) *parsed {
 	}
 	n, err := parseLexed(src, l, dialect{})
 	if err != nil {
-		return &parsed{err: err.wrap(func(fixed string) string { return quoteYAML(strings.TrimSpace(fixed)) })}
+		return &parsed{err: err.wrap(func(fixed string) string { return source.QuoteYAML(strings.TrimSpace(fixed)) })}
 	}
 	return &parsed{root: n}
 }

@@ -3,6 +3,7 @@ package expr
 import (
 	"strings"
 
+	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
 
@@ -38,7 +39,7 @@ func (s *printStmt) run(ev *evaluator, out *strings.Builder) error {
 			if path == "…" {
 				e.Hint = `write (…) ?? ""`
 			} else {
-				e.Hint = "write " + quoteYAML("{{ "+path+` ?? "" }}`)
+				e.Hint = "write " + source.QuoteYAML("{{ "+path+` ?? "" }}`)
 			}
 		}
 		return e
@@ -70,13 +71,12 @@ func inText(v value.Value) (string, string) {
 
 // render runs a whole text.
 func (ev *evaluator) render(t *Template) (string, error) {
-	var out strings.Builder
-	for _, s := range t.code.parts {
-		if err := s.run(ev, &out); err != nil {
-			return "", err
-		}
+	if ev.frame == nil {
+		ev.frame = &frame{}
 	}
-	return out.String(), nil
+	var out strings.Builder
+	err := ev.block(t.code.parts, &out)
+	return out.String(), err
 }
 
 // parseText reads a string of a playbook.
@@ -132,7 +132,7 @@ func parseText(src string) *parsed {
 					if len(whole) > 160 {
 						whole = "{{ " + strings.TrimSpace(fixed) + " }}"
 					}
-					return quoteYAML(whole)
+					return source.QuoteYAML(whole)
 				}))
 			}
 			flush()

@@ -1,0 +1,630 @@
+package expr
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"math/rand/v2"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// index finds values that are equal without comparing each with each.
+type index struct{ m map[string]value.List }
+
+// indexKey is the same for values that are equal.
+func indexKey(v value.Value) string {
+	switch v := v.(type) {
+	case string:
+		return "s" + v
+	case int64:
+		return "n" + strconv.FormatFloat(float64(v), 'g', -1, 64)
+	case float64:
+		return "n" + strconv.FormatFloat(v, 'g', -1, 64)
+	case bool:
+		return strconv.FormatBool(v)
+	case nil:
+		return "null"
+	case value.List:
+		return "l" + strconv.Itoa(len(v))
+	case *value.Map:
+		return "m" + strconv.Itoa(v.Len())
+	}
+	return "?"
+}
+
+func newIndex(l value.List) *index {
+	x := &index{map[string]value.List{}}
+	for _, v := range l {
+		x.add(v)
+	}
+	return x
+}
+
+// add tells whether v was not there yet.
+func (x *index) add(v value.Value) bool {
+	if x.has(v) {
+		return false
+	}
+	k := indexKey(v)
+	x.m[k] = append(x.m[k], v)
+	return true
+}
+
+func (x *index) has(v value.Value) bool {
+	for _, w := range x.m[indexKey(v)] {
+		if value.Equal(v, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// listFunctions are those on lists.
+func listFunctions() []*Function {
+	list := p("list", KList)
+	seq := p("list", KList|KMap|KString)
+	other := p("other", KList)
+	set := func(name, doc, in, out string, f func(a, b value.List) value.List) *Function {
+		return &Function{Name: name, Params: []Param{list, other}, Result: KList, Doc: doc, Example: []string{in, out},
+			call: func(c *call) (value.Value, error) { return f(c.list(0), c.list(1)), nil }}
+	}
+	without := func(a, b value.List, keep bool) value.List {
+		in, seen, out := newIndex(b), newIndex(nil), value.List{}
+		for _, v := range a {
+			if in.has(v) == keep && seen.add(v) {
+				out = append(out, v)
+			}
+		}
+		return out
+	}
+	return []*Function{
+		set("union", "the items of both lists, each once, in order.", `union([1, 2], [2, 3])`, `[1, 2, 3]`, func(a, b value.List) value.List {
+			return without(append(a[:len(a):len(a)], b...), nil, false)
+		}),
+		set("intersect", "the items that are in both lists, each once.", `intersect([1, 2], [2, 3])`, `[2]`, func(a, b value.List) value.List { return without(a, b, true) }),
+		set("difference", "the items of list that are not in other, each once.", `difference([1, 2, 1], [2])`, `[1]`, func(a, b value.List) value.List { return without(a, b, false) }),
+		set("symmetric_difference", "the items that are in one of the lists only.", `symmetric_difference([1, 2], [2, 3])`, `[1, 3]`, func(a, b value.List) value.List {
+			return append(without(a, b, false), without(b, a, false)...)
+		}),
+		{Name: "subset", Params: []Param{list, other}, Result: KBool, Doc: "whether every item of list is in other.", Example: []string{`subset([1], [1, 2])`, `true`},
+			call: func(c *call) (value.Value, error) { return len(without(c.list(0), c.list(1), false)) == 0, nil }},
+		{Name: "superset", Params: []Param{list, other}, Result: KBool, Doc: "whether every item of other is in list.", Example: []string{`superset([1], [1, 2])`, `false`},
+			call: func(c *call) (value.Value, error) { return len(without(c.list(1), c.list(0), false)) == 0, nil }},
+		{Name: "length", Params: []Param{p("value", KList|KMap|KString|KObject)}, Result: KInt, Doc: "the number of items, keys or characters.", Example: []string{`length("äb")`, `2`, `[1, 2] | length()`, `2`},
+			call: func(c *call) (value.Value, error) {
+				switch v := c.args[0].(type) {
+				case string:
+					return int64(len([]rune(v))), nil
+				case *value.Map:
+					return int64(v.Len()), nil
+				case Object:
+					return int64(len(c.ev.keys(v))), nil
+				}
+				return int64(len(c.list(0))), nil
+			}},
+		{Name: "list", Params: []Param{seq}, Result: KList, Doc: "a list as it is, of a map its keys, of a text its characters.", Example: []string{`list("ab")`, `["a", "b"]`, `list({"a": 1})`, `["a"]`},
+			call: func(c *call) (value.Value, error) { return c.list(0), nil }},
+		{Name: "first", Params: []Param{seq}, Result: KAny, Doc: "the first item; undefined when there is none.", Example: []string{`first([1, 2])`, `1`, `first([]) ?? 0`, `0`},
+			call: func(c *call) (value.Value, error) { return c.pick(c.list(0), 0), nil }},
+		{Name: "last", Params: []Param{seq}, Result: KAny, Doc: "the last item; undefined when there is none.", Example: []string{`last([1, 2])`, `2`},
+			call: func(c *call) (value.Value, error) { l := c.list(0); return c.pick(l, len(l)-1), nil }},
+		{Name: "min", Params: []Param{seq}, Result: KAny, Doc: "the least item.", Example: []string{`min([2, 1])`, `1`}, call: func(c *call) (value.Value, error) { return c.extreme(-1) }},
+		{Name: "max", Params: []Param{seq}, Result: KAny, Doc: "the greatest item.", Example: []string{`max([2, 1])`, `2`}, call: func(c *call) (value.Value, error) { return c.extreme(1) }},
+		{Name: "reverse", Params: []Param{p("list", KList|KString)}, Result: KList | KString, Doc: "the items, or the characters of a text, the last first.", Example: []string{`reverse([1, 2])`, `[2, 1]`, `reverse("ab")`, `"ba"`},
+			call: func(c *call) (value.Value, error) {
+				l := c.list(0)
+				out := make(value.List, len(l))
+				for i, v := range l {
+					out[len(l)-1-i] = v
+				}
+				if _, ok := c.args[0].(string); ok {
+					var b strings.Builder
+					for _, v := range out {
+						b.WriteString(v.(string))
+					}
+					return b.String(), nil
+				}
+				return out, nil
+			}},
+		{Name: "sort", Params: []Param{seq, opt("reverse", KBool, "false"), opt("case_sensitive", KBool, "false"), opt("attribute", KString|KInt|KNull, "null")}, Result: KList,
+			Doc:     "the items in order; texts without regard to case unless told otherwise; by the member that attribute names.",
+			Example: []string{`sort([2, 1])`, `[1, 2]`, `sort(["b", "A", "c"])`, `["A", "b", "c"]`, `sort([1, 2], true)`, `[2, 1]`},
+			call: func(c *call) (value.Value, error) {
+				items := c.list(0)
+				keys, err := c.sortKeys(items, c.boolOr(2, false), 3)
+				if err != nil {
+					return nil, err
+				}
+				return c.sorted(items, keys, c.boolOr(1, false))
+			}},
+		{Name: "unique", Params: []Param{seq, opt("case_sensitive", KBool|KNull, "false"), opt("attribute", KString|KInt|KNull, "null")}, Result: KList,
+			Doc:     "the items, each once; texts that differ in case only are the same unless told otherwise.",
+			Example: []string{`unique([1, 2, 1])`, `[1, 2]`, `unique(["a", "A"])`, `["a"]`, `unique(["a", "A"], true)`, `["a", "A"]`},
+			call: func(c *call) (value.Value, error) {
+				items := c.list(0)
+				keys, err := c.sortKeys(items, c.boolOr(1, false), 2)
+				if err != nil {
+					return nil, err
+				}
+				seen, out := newIndex(nil), value.List{}
+				for i, v := range items {
+					if seen.add(keys[i]) {
+						out = append(out, v)
+					}
+				}
+				return out, nil
+			}},
+		{Name: "flatten", Params: []Param{list, opt("levels", KInt|KNull, "all"), opt("skip_nulls", KBool, "true")}, Result: KList, Doc: "the items of lists in the list in their place, levels deep; nulls are left out.",
+			Example: []string{`flatten([1, [2, [3]]])`, `[1, 2, 3]`, `flatten([1, [2, [3]]], 1)`, `[1, 2, [3]]`},
+			call: func(c *call) (value.Value, error) {
+				var out value.List
+				err := c.flatten(&out, c.list(0), int(c.intOr(1, -1)), c.boolOr(2, true))
+				if out == nil {
+					out = value.List{}
+				}
+				return out, err
+			}},
+		{Name: "zip", Params: []Param{list, rest("others", KList)}, Result: KList, Doc: "lists of the items that stand at the same place, as far as the shortest goes.", Example: []string{`zip([1, 2], ["a", "b"])`, `[[1, "a"], [2, "b"]]`},
+			call: func(c *call) (value.Value, error) {
+				n := len(c.list(0))
+				for i := range c.args {
+					n = min(n, len(c.list(i)))
+				}
+				out := make(value.List, n)
+				for j := range out {
+					row := make(value.List, len(c.args))
+					for i := range c.args {
+						row[i] = c.list(i)[j]
+					}
+					out[j] = row
+				}
+				return out, c.spend(n * len(c.args))
+			}},
+		{Name: "product", Params: []Param{list, rest("others", KList)}, Result: KList, Doc: "lists of each item with each item of the others.",
+			Example: []string{`product([1, 2], ["a"])`, `[[1, "a"], [2, "a"]]`},
+			call: func(c *call) (value.Value, error) {
+				out := value.List{value.List{}}
+				for i := range c.args {
+					next := value.List{}
+					l := c.list(i)
+					if err := c.spend(len(out) * len(l) * (i + 1)); err != nil {
+						return nil, err
+					}
+					for _, row := range out {
+						r := row.(value.List)
+						for _, v := range l {
+							next = append(next, append(r[:len(r):len(r)], v))
+						}
+					}
+					out = next
+				}
+				return out, nil
+			}},
+		{Name: "batch", Params: []Param{list, p("size", KInt), opt("fill", KAny, "none")}, Result: KList, Doc: "lists of size items each, the last filled up with fill.",
+			Example: []string{`batch([1, 2, 3], 2)`, `[[1, 2], [3]]`, `batch([1, 2, 3], 2, 0)`, `[[1, 2], [3, 0]]`},
+			call: func(c *call) (value.Value, error) {
+				n, l, out := int(c.intOr(1, 0)), c.list(0), value.List{}
+				if n < 1 || n > maxSteps {
+					return nil, c.errorf("size is at least 1")
+				}
+				for i := 0; i < len(l); i += n {
+					row := append(value.List{}, l[i:min(i+n, len(l))]...)
+					for len(c.args) > 2 && len(row) < n {
+						if err := c.spend(1); err != nil {
+							return nil, err
+						}
+						row = append(row, c.args[2])
+					}
+					out = append(out, row)
+				}
+				return out, nil
+			}},
+		{Name: "slice", Params: []Param{list, p("slices", KInt), opt("fill", KAny, "none")}, Result: KList, Doc: "that many lists of about the same length, in order.",
+			Example: []string{`slice([1, 2, 3], 2)`, `[[1, 2], [3]]`},
+			call: func(c *call) (value.Value, error) {
+				n, l, out := int(c.intOr(1, 0)), c.list(0), value.List{}
+				if n < 1 {
+					return nil, c.errorf("slices is at least 1")
+				}
+				if err := c.spend(min(n, maxSteps+1)); err != nil {
+					return nil, err
+				}
+				per, more, at := len(l)/n, len(l)%n, 0
+				for i := range n {
+					size := per
+					if i < more {
+						size++
+					}
+					row := append(value.List{}, l[at:at+size]...)
+					at += size
+					if len(c.args) > 2 && i >= more && more > 0 {
+						row = append(row, c.args[2])
+					}
+					out = append(out, row)
+				}
+				return out, nil
+			}},
+		{Name: "range", Params: []Param{p("start", KInt), opt("stop", KInt, "start, from 0"), opt("step", KInt, "1")}, Result: KList, Doc: "the ints from start up to, not with, stop.",
+			Example: []string{`range(3)`, `[0, 1, 2]`, `range(5, 1, -2)`, `[5, 3]`},
+			call: func(c *call) (value.Value, error) {
+				from, to, step := int64(0), c.intOr(0, 0), c.intOr(2, 1)
+				if len(c.args) > 1 {
+					from, to = to, c.intOr(1, 0)
+				}
+				if step == 0 {
+					return nil, c.errorf("step is 0")
+				}
+				out := value.List{}
+				for i := from; step > 0 && i < to || step < 0 && i > to; {
+					if err := c.spend(1); err != nil {
+						return nil, err
+					}
+					out = append(out, i)
+					next := i + step
+					if (next > i) != (step > 0) {
+						break
+					}
+					i = next
+				}
+				return out, nil
+			}},
+		{Name: "shuffle", Params: []Param{list, opt("seed", KText|KNull, "null")}, Result: KList, impure: true, Doc: "the items in random order; with a seed always the same.",
+			Example: []string{`length(shuffle([1, 2, 3], "x"))`, `3`},
+			call: func(c *call) (value.Value, error) {
+				out := append(value.List{}, c.list(0)...)
+				c.random(1).Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+				return out, nil
+			}},
+		{Name: "random", Params: []Param{p("end", KInt|KList|KString), opt("start", KInt|KNull, "0"), opt("step", KInt|KNull, "1"), opt("seed", KText|KNull, "null")}, Result: KAny, impure: true,
+			Doc:     "a random int from start below end, in steps, or a random item of a list; with a seed always the same.",
+			Example: []string{`random(1)`, `0`, `random(["a"], null, null, "seed")`, `"a"`},
+			call: func(c *call) (value.Value, error) {
+				r := c.random(3)
+				if end, ok := c.args[0].(int64); ok {
+					start, step := c.intOr(1, 0), c.intOr(2, 1)
+					if step < 1 || end <= start {
+						return nil, c.errorf("nothing lies between %d and %d", start, end)
+					}
+					if end-start < 0 {
+						return nil, errAsError(errOverflow)
+					}
+					return start + r.Int64N((end-start+step-1)/step)*step, nil
+				}
+				l := c.list(0)
+				if len(l) == 0 {
+					return c.pick(l, 0), nil
+				}
+				return l[r.IntN(len(l))], nil
+			}},
+	}
+}
+
+func errAsError(p *perr) error { return p }
+
+// random is a source of random numbers, seeded by the i-th argument if it is there.
+func (c *call) random(i int) *rand.Rand {
+	if !c.has(i) {
+		return rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	}
+	h := fnv.New128a()
+	_, _ = h.Write([]byte(c.str(i)))
+	sum := h.Sum(nil)
+	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum), binary.BigEndian.Uint64(sum[8:])))
+}
+
+func (c *call) pick(l value.List, i int) value.Value {
+	if i < 0 || i >= len(l) {
+		return &undefined{n: c.n, o: c.ev.o, why: "it has no items"}
+	}
+	return l[i]
+}
+
+func (c *call) extreme(sign int) (value.Value, error) {
+	l := c.list(0)
+	if len(l) == 0 {
+		return c.pick(l, 0), nil
+	}
+	best := l[0]
+	for _, v := range l[1:] {
+		o, err := order(v, best)
+		if err != nil {
+			return nil, c.fail(err.hint, "%s", err.msg)
+		}
+		if o*sign > 0 {
+			best = v
+		}
+	}
+	return best, nil
+}
+
+// sortKeys are what items are compared by: a member, without regard to case.
+func (c *call) sortKeys(items value.List, caseSensitive bool, attr int) (value.List, error) {
+	keys := make(value.List, len(items))
+	for i, v := range items {
+		if c.has(attr) {
+			for _, part := range strings.Split(c.str(attr), ".") {
+				next, ok := memberOf(v, part)
+				if !ok {
+					return nil, c.errorf("item %d has no member %s", i, c.str(attr))
+				}
+				v = next
+			}
+		}
+		if s, ok := v.(string); ok && !caseSensitive {
+			v = strings.ToLower(s)
+		}
+		keys[i] = v
+	}
+	return keys, nil
+}
+
+func memberOf(v value.Value, name string) (value.Value, bool) {
+	switch v := v.(type) {
+	case *value.Map:
+		return v.Get(name)
+	case value.List:
+		if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(v) {
+			return v[i], true
+		}
+	}
+	return nil, false
+}
+
+func (c *call) flatten(out *value.List, l value.List, levels int, skipNull bool) error {
+	if err := c.spend(len(l)); err != nil {
+		return err
+	}
+	for _, v := range l {
+		inner, ok := v.(value.List)
+		switch {
+		case ok && levels != 0:
+			if err := c.flatten(out, inner, levels-1, skipNull); err != nil {
+				return err
+			}
+		case v == nil && skipNull:
+		default:
+			*out = append(*out, v)
+		}
+	}
+	return nil
+}
+
+// mapFunctions are those on maps.
+func mapFunctions() []*Function {
+	m := p("map", KMap)
+	names := []Param{opt("key_name", KString, `"key"`), opt("value_name", KString, `"value"`)}
+	return []*Function{
+		{Name: "keys", Params: []Param{p("map", KMap|KObject)}, Result: KList, Doc: "the keys, in order.", Example: []string{`keys({"b": 1, "a": 2})`, `["b", "a"]`},
+			call: func(c *call) (value.Value, error) {
+				if o, ok := c.args[0].(Object); ok {
+					out := value.List{}
+					for _, k := range c.ev.keys(o) {
+						out = append(out, k)
+					}
+					return out, nil
+				}
+				return keyList(c.mapping(0)), nil
+			}},
+		{Name: "values", Params: []Param{m}, Result: KList, Doc: "the values, in the order of the keys.", Example: []string{`values({"b": 1, "a": 2})`, `[1, 2]`},
+			call: func(c *call) (value.Value, error) {
+				out := value.List{}
+				for i := range c.mapping(0).Len() {
+					_, v := c.mapping(0).At(i)
+					out = append(out, v)
+				}
+				return out, nil
+			}},
+		{Name: "dict2items", Params: append([]Param{m}, names...), Result: KList, Doc: "a list of maps with key and value.", Example: []string{`dict2items({"a": 1})`, `[{"key": "a", "value": 1}]`, `dict2items({"a": 1}, "k", "v")`, `[{"k": "a", "v": 1}]`},
+			call: func(c *call) (value.Value, error) {
+				out := value.List{}
+				for i := range c.mapping(0).Len() {
+					k, v := c.mapping(0).At(i)
+					out = append(out, value.MapOf(c.strOr(1, "key"), k, c.strOr(2, "value"), v))
+				}
+				return out, nil
+			}},
+		{Name: "items", Params: []Param{m}, Result: KList, Doc: "a list of [key, value].", Example: []string{`items({"a": 1})`, `[["a", 1]]`},
+			call: func(c *call) (value.Value, error) {
+				out := value.List{}
+				for i := range c.mapping(0).Len() {
+					k, v := c.mapping(0).At(i)
+					out = append(out, value.List{k, v})
+				}
+				return out, nil
+			}},
+		{Name: "items2dict", Params: append([]Param{p("list", KList)}, names...), Result: KMap, Doc: "a map of a list of maps with key and value.", Example: []string{`items2dict([{"key": "a", "value": 1}])`, `{"a": 1}`},
+			call: func(c *call) (value.Value, error) {
+				out := value.NewMap(len(c.list(0)))
+				for i, e := range c.list(0) {
+					k, ok1 := memberOf(e, c.strOr(1, "key"))
+					v, ok2 := memberOf(e, c.strOr(2, "value"))
+					if !ok1 || !ok2 {
+						return nil, c.errorf("item %d has no %s or no %s", i, c.strOr(1, "key"), c.strOr(2, "value"))
+					}
+					s, bad := inText(k)
+					if bad != "" {
+						return nil, c.errorf("item %d: %s as a key", i, bad)
+					}
+					out.Set(s, v)
+				}
+				return out, nil
+			}},
+		{Name: "dictsort", Params: []Param{m, opt("case_sensitive", KBool, "false"), opt("by", KString, `"key"`), opt("reverse", KBool, "false")}, Result: KList,
+			Doc: `a list of [key, value], sorted by "key" or "value".`, Example: []string{`dictsort({"b": 1, "A": 2})`, `[["A", 2], ["b", 1]]`, `dictsort({"b": 1, "A": 2}, false, "value")`, `[["b", 1], ["A", 2]]`},
+			call: func(c *call) (value.Value, error) {
+				items, keys := value.List{}, value.List{}
+				by := c.strOr(2, "key")
+				if by != "key" && by != "value" {
+					return nil, c.errorf(`by is "key" or "value"`)
+				}
+				for i := range c.mapping(0).Len() {
+					k, v := c.mapping(0).At(i)
+					items = append(items, value.List{k, v})
+					var key value.Value = k
+					if by == "value" {
+						key = v
+					}
+					if s, ok := key.(string); ok && !c.boolOr(1, false) {
+						key = strings.ToLower(s)
+					}
+					keys = append(keys, key)
+				}
+				return c.sorted(items, keys, c.boolOr(3, false))
+			}},
+		{Name: "combine", Params: []Param{p("map", KMap|KList), rest("others", KMap|KList|KBool|KString)}, Result: KMap,
+			Doc: "the maps as one, later keys win. A true after them merges maps in maps too; a text after that says what becomes of lists: replace, keep, append, prepend, append_rp, prepend_rp.",
+			Example: []string{`combine({"a": 1}, {"b": 2})`, `{"a": 1, "b": 2}`, `combine({"a": {"x": 1}}, {"a": {"y": 2}}, true)`, `{"a": {"x": 1, "y": 2}}`,
+				`combine({"a": [1]}, {"a": [2]}, true, "append")`, `{"a": [1, 2]}`},
+			call: callCombine},
+		{Name: "subelements", Params: []Param{p("list", KList|KMap), p("member", KString|KList), opt("skip_missing", KBool, "false")}, Result: KList,
+			Doc: "a list of [item, sub] for each sub of the list that member names in each item.", Example: []string{`subelements([{"n": "a", "k": [1, 2]}], "k")`, `[[{"n": "a", "k": [1, 2]}, 1], [{"n": "a", "k": [1, 2]}, 2]]`},
+			call: callSubelements},
+	}
+}
+
+func callCombine(c *call) (value.Value, error) {
+	var maps []*value.Map
+	recursive, merge := false, "replace"
+	var take func(v value.Value) error
+	take = func(v value.Value) error {
+		switch v := v.(type) {
+		case *value.Map:
+			maps = append(maps, v)
+		case value.List:
+			for _, e := range v {
+				if _, ok := e.(*value.Map); !ok {
+					return c.errorf("%s is no map", describe(e))
+				}
+				if err := take(e); err != nil {
+					return err
+				}
+			}
+		case bool:
+			recursive = v
+		case string:
+			merge = v
+		}
+		return nil
+	}
+	for _, a := range c.args {
+		if err := take(a); err != nil {
+			return nil, err
+		}
+	}
+	switch merge {
+	case "replace", "keep", "append", "prepend", "append_rp", "prepend_rp":
+	default:
+		return nil, c.errorf("%q is no way to merge lists: replace, keep, append, prepend, append_rp, prepend_rp", merge)
+	}
+	out := value.NewMap(0)
+	for _, m := range maps {
+		var err error
+		if out, err = c.merge(out, m, recursive, merge); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (c *call) merge(a, b *value.Map, recursive bool, lists string) (*value.Map, error) {
+	if err := c.spend(a.Len() + b.Len()); err != nil {
+		return nil, err
+	}
+	out := a.Clone()
+	for i := range b.Len() {
+		k, v := b.At(i)
+		old, ok := out.Get(k)
+		om, isMap := old.(*value.Map)
+		vm, toMap := v.(*value.Map)
+		ol, isList := old.(value.List)
+		vl, toList := v.(value.List)
+		switch {
+		case ok && isMap && toMap && recursive:
+			m, err := c.merge(om, vm, true, lists)
+			if err != nil {
+				return nil, err
+			}
+			v = m
+		case ok && isList && toList:
+			v = mergeLists(ol, vl, lists)
+		}
+		out.Set(k, v)
+	}
+	return out, nil
+}
+
+func mergeLists(a, b value.List, how string) value.List {
+	minus := func(l, other value.List) value.List {
+		in, out := newIndex(other), value.List{}
+		for _, v := range l {
+			if !in.has(v) {
+				out = append(out, v)
+			}
+		}
+		return out
+	}
+	switch how {
+	case "keep":
+		return a
+	case "append":
+		return append(a[:len(a):len(a)], b...)
+	case "prepend":
+		return append(b[:len(b):len(b)], a...)
+	case "append_rp":
+		return append(minus(a, b), b...)
+	case "prepend_rp":
+		return append(b[:len(b):len(b)], minus(a, b)...)
+	}
+	return b
+}
+
+func callSubelements(c *call) (value.Value, error) {
+	items := value.List{}
+	if m := c.mapping(0); m != nil {
+		keys := append([]string{}, m.Keys()...)
+		sort.Strings(keys)
+		for i := range m.Len() {
+			_, v := m.At(i)
+			items = append(items, v)
+		}
+	} else {
+		items = c.list(0)
+	}
+	var path []string
+	if l, ok := c.args[1].(value.List); ok {
+		for _, e := range l {
+			path = append(path, value.Text(e))
+		}
+	} else {
+		path = strings.Split(c.str(1), ".")
+	}
+	out := value.List{}
+	for i, item := range items {
+		v, ok := item, true
+		for _, part := range path {
+			if v, ok = memberOf(v, part); !ok {
+				break
+			}
+		}
+		if !ok {
+			if c.boolOr(2, false) {
+				continue
+			}
+			return nil, c.fail("the third argument true leaves such items out", "item %d has no %s", i, strings.Join(path, "."))
+		}
+		subs, ok := v.(value.List)
+		if !ok {
+			return nil, c.errorf("%s of item %d is %s, not a list", strings.Join(path, "."), i, describe(v))
+		}
+		if err := c.spend(len(subs)); err != nil {
+			return nil, err
+		}
+		for _, s := range subs {
+			out = append(out, value.List{item, s})
+		}
+	}
+	return out, nil
+}

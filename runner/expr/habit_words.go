@@ -1,0 +1,399 @@
+package expr
+
+import (
+	"fmt"
+	"strings"
+)
+
+// tests are Jinja's tests (x is …) with their forms; %s is x, %[2]s the argument.
+var tests = map[string]string{
+	"defined": "defined(%s)", "undefined": "not defined(%s)",
+	"none": "%s == null", "true": "%s == true", "false": "%s == false",
+	"failed": "%s.failed", "failure": "%s.failed", "succeeded": "not %s.failed", "success": "not %s.failed", "successful": "not %s.failed",
+	"changed": "%s.changed", "change": "%s.changed", "skipped": "%s.skipped", "skip": "%s.skipped", "unreachable": "%s.unreachable",
+	"string": "is_string(%s)", "mapping": "is_mapping(%s)", "iterable": "is_iterable(%s)", "sequence": "is_sequence(%s)",
+	"number": "is_number(%s)", "integer": "is_integer(%s)", "float": "is_float(%s)", "boolean": "is_boolean(%s)",
+	"truthy": "truthy(%s)", "falsy": "falsy(%s)",
+	"version": "version(%s, %s)", "version_compare": "version(%s, %s)",
+	"match": "%s matches %s", "search": "%s matches %s", "regex": "%s matches %s",
+	"contains": "%[2]s in %[1]s", "in": "%s in %s", "subset": "subset(%s, %s)", "superset": "superset(%s, %s)",
+	"issubset": "subset(%s, %s)", "issuperset": "superset(%s, %s)",
+	"even": "%s %% 2 == 0", "odd": "%s %% 2 == 1", "divisibleby": "%s %% %s == 0",
+	"eq": "%s == %s", "equalto": "%s == %s", "ne": "%s != %s", "sameas": "%s == %s",
+	"gt": "%s > %s", "greaterthan": "%s > %s", "ge": "%s >= %s", "lt": "%s < %s", "lessthan": "%s < %s", "le": "%s <= %s",
+	"any": "any(%s, #)", "all": "all(%s, #)", "exists": "exists(%s)", "file": "is_file(%s)", "directory": "is_dir(%s)",
+	"lower": "%[1]s == lower(%[1]s)", "upper": "%[1]s == upper(%[1]s)",
+}
+
+// test is x is [not] name[(arguments)]; i is the "is".
+func (h *habits) test(i int, t tok) *fix {
+	from := h.operand(i-1, true)
+	x := h.text(from, i)
+	j := i + 1
+	negated := h.is(j, "not")
+	if negated {
+		j++
+	}
+	f := &fix{off: t.off, msg: `"is" has no meaning here`, hint: "tests are functions: defined(x), is_string(x)"}
+	if j >= len(h.toks) || h.toks[j].kind != tokIdent {
+		return f
+	}
+	name := h.toks[j].text
+	end := j + 1
+	arg := ""
+	switch {
+	case h.is(end, "("):
+		c := h.match(end)
+		arg = h.text(end+1, c)
+		end = c + 1
+	case strings.Contains(tests[strings.ToLower(name)], "%[2]s") || strings.Count(tests[strings.ToLower(name)], "%s") == 2:
+		e := h.operandEnd(end)
+		arg = h.text(end, e)
+		end = max(e, end)
+	}
+	form, ok := tests[strings.ToLower(name)]
+	if !ok {
+		f.hint = fmt.Sprintf("no test is called %s", name)
+		return f
+	}
+	if strings.ToLower(name) == "match" && len(arg) > 1 && (arg[0] == '\'' || arg[0] == '"') && arg[1] != '^' {
+		arg = arg[:1] + "^" + arg[1:]
+	}
+	if end < len(h.toks) && (h.is(end, "|")) {
+		return f
+	}
+	out := ""
+	if strings.Contains(form, "%[2]s") || strings.Count(form, "%s") == 2 {
+		if arg == "" {
+			return f
+		}
+		out = fmt.Sprintf(form, x, arg)
+	} else {
+		out = fmt.Sprintf(form, x)
+	}
+	if negated {
+		switch {
+		case strings.HasPrefix(out, "not "):
+			out = out[4:]
+		case strings.HasSuffix(form, "== null"):
+			out = x + " != null"
+		case strings.Contains(form, " "):
+			out = "not (" + out + ")"
+		default:
+			out = "not " + out
+		}
+	}
+	f.msg = fmt.Sprintf(`"is %s" has no meaning here`, name)
+	f.hint = ""
+	f.edits = []edit{{h.toks[from].off, h.toks[end-1].end, out}}
+	return f
+}
+
+// lookups are Ansible's lookups with their forms.
+var lookups = map[string]string{
+	"env": "env(%s)", "file": "file(%s)", "pipe": "pipe(%s)", "password": "password(%s)", "template": "template(%s)",
+	"vars": "vars[%s]", "first_found": "first_found(%s)", "fileglob": "fileglob(%s)", "dict": "dict2items(%s)",
+	"varnames": "filter(keys(vars), # matches %s)", "items": "flatten(%s, 1)", "flattened": "flatten(%s)",
+	"together": "zip(%s)", "nested": "product(%s)", "subelements": "subelements(%s)", "random_choice": "random(%s)", "list": "%s",
+	"sequence": "range(%s)", "indexed_items": "map(%s, [#index, #])",
+}
+
+// lookup is lookup("name", …).
+func (h *habits) lookup(i int, t tok) *fix {
+	end := h.match(i + 1)
+	f := &fix{off: t.off, msg: t.text + "() has no meaning here", hint: `lookups are functions: env("A"), file("path")`}
+	if i+2 >= len(h.toks) || h.toks[i+2].kind != tokString {
+		return f
+	}
+	name := h.toks[i+2].text
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	args := h.args(i+1, end)
+	form, ok := lookups[name]
+	if !ok {
+		f.hint = fmt.Sprintf("no function does what the lookup %s does", name)
+		return f
+	}
+	f.edits = []edit{{t.off, h.toks[end].end, fmt.Sprintf(form, strings.Join(args[1:], ", "))}}
+	return f
+}
+
+// method is x.name(…); i and end are the brackets.
+func (h *habits) method(i, end int) *fix {
+	name := h.toks[i-1].text
+	if i < 3 {
+		return nil
+	}
+	from := h.operand(i-3, false)
+	x := h.text(from, i-2)
+	if h.d.file && h.toks[from].kind == tokIdent && from == i-3 {
+		// a macro of an imported file, loop.cycle: known when the file is rendered,
+		// unless it is a method of Python's
+		if _, python := methods[name]; !python || x == "loop" {
+			return nil
+		}
+	}
+	args := h.args(i, end)
+	f := &fix{off: h.toks[i-1].off, msg: fmt.Sprintf("values have no methods: .%s()", name)}
+	form := methods[name]
+	if form == "" {
+		if lookupFunction(name) == nil {
+			if h.d.file {
+				return nil
+			}
+			f.hint = "functions take the value as their first argument"
+			return f
+		}
+		form = name + "(%s)"
+	}
+	n := strings.Count(form, "%s")
+	var out string
+	switch {
+	case name == "get" && len(args) == 2:
+		out = fmt.Sprintf("default(%s[%s], %s)", x, args[0], args[1])
+	case name == "get" && len(args) == 1:
+		out = fmt.Sprintf("(%s[%s] ?? null)", x, args[0])
+	case name == "format":
+		out = fmt.Sprintf("format(%s)", strings.Join(append([]string{x}, args...), ", "))
+	case name == "items" && h.d.file:
+		out = "items(" + x + ")"
+	case n == 1 && len(args) > 0:
+		out = strings.TrimSuffix(fmt.Sprintf(form, x), ")") + ", " + strings.Join(args, ", ") + ")"
+	case n == 1:
+		out = fmt.Sprintf(form, x)
+	case n == 2 && len(args) > 0:
+		a, b := x, args[0]
+		if name == "join" {
+			a, b = args[0], x
+		}
+		out = fmt.Sprintf(form, a, b)
+	default:
+		return f
+	}
+	f.edits = []edit{{h.toks[from].off, h.toks[end].end, out}}
+	return f
+}
+
+// methods are Python's methods with their forms; the first %s is the value.
+var methods = map[string]string{
+	"items": "dict2items(%s)", "keys": "keys(%s)", "values": "values(%s)", "get": "default(%s)",
+	"append": "%s + [%s]", "extend": "%s + %s", "update": "combine(%s, %s)", "copy": "%s", "index": "findIndex(%s, # == %s)",
+	"split": "split(%s)", "rsplit": "split(%s)", "splitlines": "splitlines(%s)", "join": "join(%s, %s)", "replace": "replace(%s)",
+	"strip": "trim(%s)", "lstrip": "trim(%s)", "rstrip": "trim(%s)",
+	"lower": "lower(%s)", "upper": "upper(%s)", "title": "title(%s)", "capitalize": "capitalize(%s)", "format": "format(%s)",
+	"startswith": "%s startsWith %s", "endswith": "%s endsWith %s", "count": "count(%s, # == %s)", "find": "regex_search(%s, %s)",
+	"isdigit": `%s matches "^[0-9]+$"`, "isalnum": `%s matches "^[0-9A-Za-z]+$"`, "isalpha": `%s matches "^[A-Za-z]+$"`,
+	"encode": "%s", "decode": "%s", "union": "union(%s, %s)", "intersection": "intersect(%s, %s)", "difference": "difference(%s, %s)",
+	"total_seconds": "%s", "strftime": "strftime(%s)", "zfill": `format("%%0*d", %s)`,
+}
+
+// methodHint is the hint for a member that looks like a method.
+func methodHint(m *memberNode) string {
+	if form, ok := methods[m.name]; ok && m.index == nil && strings.Count(form, "%s") == 1 {
+		return "write " + fmt.Sprintf(form, pathOf(m.base))
+	}
+	return ""
+}
+
+// filter is x | name(…) for filters that have another form here; i is the name.
+func (h *habits) filter(i int, t tok) *fix {
+	from := h.operand(i-2, true)
+	x := h.text(from, i-1)
+	end := i + 1
+	var args []string
+	if h.is(end, "(") {
+		c := h.match(end)
+		args = h.args(end, c)
+		end = c + 1
+	}
+	f := &fix{off: t.off, msg: fmt.Sprintf("no function is called %s", t.text)}
+	to := h.toks[end-1].end
+	put := func(form string, a ...any) *fix {
+		f.edits = []edit{{h.toks[from].off, to, fmt.Sprintf(form, a...)}}
+		return f
+	}
+	text := func(i int) string { return strings.Trim(args[i], `'"`) }
+	quoted := func(i int) bool { return i < len(args) && (args[i][0] == '\'' || args[i][0] == '"') }
+	switch t.text {
+	case "d":
+		return &fix{off: t.off, msg: f.msg, edits: []edit{{t.off, t.end, "default"}}}
+	case "len", "count":
+		if t.text == "count" && len(args) > 0 {
+			return nil
+		}
+		return put("length(%s)", x)
+	case "e", "fromjson", "tojson", "from_toml":
+		if n := map[string]string{"e": "escape", "fromjson": "from_json", "tojson": "to_json"}[t.text]; n != "" {
+			return &fix{off: t.off, msg: f.msg, edits: []edit{{t.off, t.end, n}}}
+		}
+	case "regex_contains":
+		return put("%s matches %s", x, strings.Join(args, ", "))
+	case "selectattr", "rejectattr":
+		if !quoted(0) {
+			return f
+		}
+		not := ""
+		if t.text == "rejectattr" {
+			not = "not "
+		}
+		return put("filter(%s, %s)", x, itemTest(not, "."+text(0), args[1:]))
+	case "select", "reject":
+		not := ""
+		if t.text == "reject" {
+			not = "not "
+		}
+		if len(args) == 0 {
+			return put("filter(%s, %struthy(#))", x, not)
+		}
+		return put("filter(%s, %s)", x, itemTest(not, "#", args))
+	case "map":
+		if len(args) == 0 {
+			return &fix{off: t.off, msg: "map needs what to do with each item", hint: "write map(list, .name) or map(list, upper(#))"}
+		}
+		if a, ok := strings.CutPrefix(strings.ReplaceAll(args[0], " ", ""), "attribute="); ok {
+			f.msg = "arguments have no names here"
+			if len(args) > 1 {
+				if d, ok := strings.CutPrefix(strings.ReplaceAll(args[1], " ", ""), "default="); ok {
+					return put("map(%s, .%s ?? %s)", x, strings.Trim(a, `'"`), d)
+				}
+			}
+			return put("map(%s, .%s)", x, strings.Trim(a, `'"`))
+		}
+		if quoted(0) {
+			f.msg = "map takes an expression over each item, not the name of a filter"
+			if text(0) == "extract" && len(args) > 1 {
+				m := ""
+				if len(args) > 2 {
+					m = "[" + args[2] + "]"
+				}
+				return put("map(%s, %s[#]%s)", x, args[1], m)
+			}
+			name := text(0)
+			if name == "d" {
+				name = "default"
+			}
+			return put("map(%s, %s(%s))", x, name, strings.Join(append([]string{"#"}, args[1:]...), ", "))
+		}
+		return nil
+	case "sum":
+		if len(args) > 0 {
+			if a, ok := strings.CutPrefix(strings.ReplaceAll(args[0], " ", ""), "attribute="); ok {
+				f.msg = "arguments have no names here"
+				if strings.Trim(a, `'"`) != "" && len(args) == 1 {
+					return put("sum(%s, .%s)", x, strings.Trim(a, `'"`))
+				}
+			}
+		}
+		return nil
+	case "sort":
+		if len(args) == 1 {
+			if a, ok := strings.CutPrefix(strings.ReplaceAll(args[0], " ", ""), "attribute="); ok {
+				f.msg = "arguments have no names here"
+				return put("sortBy(%s, .%s)", x, strings.Trim(a, `'"`))
+			}
+		}
+		return nil
+	case "groupby":
+		if len(args) > 0 {
+			return put("groupBy(%s, .%s)", x, text(0))
+		}
+	case "json_query", "community":
+		f.hint = "write filter(list, .name == …) and map(list, .name)"
+		return f
+	case "extract":
+		if len(args) > 0 {
+			return put("%s[%s]", args[0], x)
+		}
+	case "safe", "unsafe":
+		return put("%s", x)
+	case "attr":
+		if len(args) > 0 {
+			return put("%s[%s]", x, args[0])
+		}
+	}
+	return nil
+}
+
+// itemTest is the closure of select and selectattr: x, the test's name, its argument.
+func itemTest(not, x string, args []string) string {
+	if len(args) == 0 {
+		return not + x
+	}
+	name := strings.Trim(args[0], `'"`)
+	switch name {
+	case "==", "!=", "<", "<=", ">", ">=":
+		if len(args) > 1 {
+			if not != "" {
+				return "not (" + x + " " + name + " " + args[1] + ")"
+			}
+			return x + " " + name + " " + args[1]
+		}
+	}
+	form, ok := tests[name]
+	if !ok {
+		return not + name + "(" + strings.Join(append([]string{x}, args[1:]...), ", ") + ")"
+	}
+	var out string
+	if strings.Count(form, "%s") == 2 || strings.Contains(form, "%[2]s") {
+		if len(args) < 2 {
+			return not + x
+		}
+		arg := strings.Join(args[1:], ", ")
+		if name == "match" && len(arg) > 1 && (arg[0] == '\'' || arg[0] == '"') && arg[1] != '^' {
+			arg = arg[:1] + "^" + arg[1:]
+		}
+		out = fmt.Sprintf(form, x, arg)
+	} else {
+		out = fmt.Sprintf(form, x)
+	}
+	switch {
+	case not == "":
+		return out
+	case strings.HasPrefix(out, "not "):
+		return out[4:]
+	case strings.Contains(form, " "):
+		return "not (" + out + ")"
+	}
+	return not + out
+}
+
+// renamed are functions of Jinja, Ansible and expr that have another name here.
+var renamed = map[string]string{
+	"d": "default", "len": "length", "e": "escape", "undefined": "not defined(x)", "string_test": "is_string", "mapping": "is_mapping",
+	"iterable": "is_iterable", "sequence": "is_sequence", "number": "is_number", "boolean": "is_boolean", "integer": "is_integer",
+	"failed": "x.failed", "succeeded": "not x.failed", "changed": "x.changed", "skipped": "x.skipped",
+	"select": "filter(list, …)", "reject": "filter(list, not …)", "selectattr": "filter(list, .name == …)", "rejectattr": "filter(list, not .name)",
+	"groupby": "groupBy(list, .name)", "extract": "map(keys, values[#])", "json_query": "filter(list, …) and map(list, …)",
+	"toJSON": "to_json", "fromJSON": "from_json", "toBase64": "b64encode", "fromBase64": "b64decode", "uniq": "unique", "concat": "a + b",
+	"hasPrefix": "a startsWith b", "hasSuffix": "a endsWith b", "trimPrefix": "regex_replace", "trimSuffix": "regex_replace",
+	"indexOf": "findIndex(list, # == x)", "ceil": `round(x, 0, "ceil")`, "floor": `round(x, 0, "floor")`, "mean": "sum(x) / length(x)",
+	"type": "type_debug", "take": "list[:n]", "dict": `{"name": value}`, "namespace": "vars:", "fromPairs": "items2dict", "toPairs": "dict2items",
+	"directory": "is_dir", "isfile": "is_file", "match": "x matches y", "search": "x matches y", "regex": "x matches y",
+	"sha256": `hash(x, "sha256")`, "sha512": `hash(x, "sha512")`, "win_basename": "basename", "vars": "vars[x]", "date": "to_datetime",
+	"zip_longest": "zip", "community.general.json_query": "filter",
+}
+
+// unknownFunction is the error of a call of a name that is no function.
+func unknownFunction(name string, off int) *perr {
+	e := &perr{off: off, msg: fmt.Sprintf("no function is called %s", name)}
+	if to, ok := renamed[name]; ok {
+		e.hint = "write " + to
+		return e
+	}
+	if c := similar(name, FunctionNames()); len(c) > 0 {
+		e.hint = "did you mean " + strings.Join(c, " or ") + "?"
+	}
+	return e
+}
+
+// nameHint is the hint for a name that nothing sets.
+func nameHint(name string) string {
+	switch name {
+	case "TRUE", "yes", "Yes", "on":
+		return "write true"
+	case "FALSE", "no", "No", "off":
+		return "write false"
+	case "Null", "NULL", "undefined":
+		return "write null"
+	}
+	return ""
+}

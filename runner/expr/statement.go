@@ -1,0 +1,401 @@
+package expr
+
+import (
+	"fmt"
+)
+
+type (
+	branch struct {
+		cond node // nil: else
+		body []stmt
+	}
+	ifStmt  struct{ branches []*branch }
+	forStmt struct {
+		at
+		names  []string
+		iter   node
+		filter node
+		body   []stmt
+		none   []stmt // else
+	}
+	// setStmt is {% set a = x %}, {% set ns.a = x %} and {% set a %}…{% endset %}.
+	setStmt struct {
+		at
+		names []string
+		attr  string
+		n     node
+		block bool
+		body  []stmt
+	}
+	// nsStmt is {% set ns = namespace(a=1) %}.
+	nsStmt struct {
+		at
+		name string
+		keys []string
+		vals []node
+		from node
+	}
+	param struct {
+		name string
+		def  node
+	}
+	macroStmt struct {
+		at
+		name   string
+		params []param
+		body   []stmt
+	}
+	callStmt struct {
+		at
+		n      *dynNode
+		params []param
+		body   []stmt
+	}
+	importStmt struct {
+		at
+		n     node
+		as    string
+		names [][2]string // of from … import: name, alias
+	}
+	includeStmt struct {
+		at
+		n       node
+		missing bool
+	}
+	withStmt struct {
+		names []string
+		vals  []node
+		body  []stmt
+	}
+)
+
+// open begins a statement that has a body.
+func (p *fileParser) open(word string, off int, body *[]stmt, next func(word string, l *lexed) *perr) *perr {
+	if len(p.blocks) >= maxNesting {
+		return &perr{off: off, msg: fmt.Sprintf("statements are nested deeper than %d", maxNesting)}
+	}
+	p.blocks = append(p.blocks, &openBlock{word: word, off: off, next: next, prev: p.body})
+	p.body = body
+	return nil
+}
+
+func (p *fileParser) add(s stmt) { *p.body = append(*p.body, s) }
+
+// statement reads one {% %} that begins at off.
+func (p *fileParser) statement(off int, l *lexed) *perr {
+	if len(l.toks) == 0 {
+		return &perr{off: off, msg: "a statement is missing"}
+	}
+	word := l.toks[0].text
+	n := len(l.toks)
+	switch word {
+	case "if":
+		b := &branch{cond: p.part(l, 1, n, word)}
+		s := &ifStmt{branches: []*branch{b}}
+		p.add(s)
+		return p.open(word, off, &b.body, func(word string, l *lexed) *perr {
+			if s.branches[len(s.branches)-1].cond == nil {
+				return &perr{off: l.toks[0].off, msg: word + " after else"}
+			}
+			b := &branch{}
+			if word == "elif" {
+				b.cond = p.part(l, 1, len(l.toks), word)
+			}
+			s.branches = append(s.branches, b)
+			p.body = &b.body
+			return nil
+		})
+	case "for":
+		return p.forTag(off, l)
+	case "elif", "else":
+		if len(p.blocks) > 0 {
+			if b := p.blocks[len(p.blocks)-1]; b.next != nil {
+				return b.next(word, l)
+			}
+		}
+		return &perr{off: off, msg: "{% " + word + " %} outside of an if"}
+	case "set":
+		return p.setTag(off, l)
+	case "macro":
+		m := &macroStmt{at: at(off)}
+		if n < 4 || l.toks[1].kind != tokIdent || !l.is(2, "(") || !l.is(n-1, ")") {
+			return &perr{off: off, msg: "a macro is written {% macro name(a, b=1) %}"}
+		}
+		m.name = l.toks[1].text
+		p.declared[m.name] = true
+		var err *perr
+		if m.params, err = p.params(l, 3, n-1); err != nil {
+			return err
+		}
+		p.add(m)
+		return p.open(word, off, &m.body, nil)
+	case "call":
+		return p.callTag(off, l)
+	case "import", "from", "include":
+		return p.importTag(off, l)
+	case "with":
+		s := &withStmt{}
+		args, err := p.named(l, 1, n)
+		if err != nil {
+			return err
+		}
+		for _, a := range args {
+			s.names, s.vals = append(s.names, a.name), append(s.vals, a.def)
+			p.declared[a.name] = true
+		}
+		p.add(s)
+		return p.open(word, off, &s.body, nil)
+	case "endif", "endfor", "endset", "endmacro", "endcall", "endwith":
+		if len(p.blocks) == 0 {
+			return &perr{off: off, msg: "{% " + word + " %} ends nothing"}
+		}
+		b := p.blocks[len(p.blocks)-1]
+		if "end"+b.word != word {
+			return &perr{off: off, msg: fmt.Sprintf("{%% %s %%} where {%% end%s %%} belongs: the %s begins at line %d", word, b.word, b.word, p.o.pos(b.off).Line)}
+		}
+		p.blocks = p.blocks[:len(p.blocks)-1]
+		p.body = b.prev
+		if b.end != nil {
+			b.end()
+		}
+		return nil
+	case "endraw":
+		return &perr{off: off, msg: "{% endraw %} ends nothing"}
+	case "do":
+		return &perr{off: off, msg: "{% do %} has no meaning here", hint: "write {% set list = list + [x] %}, inside a loop with a namespace"}
+	case "block", "extends":
+		return &perr{off: off, msg: "templates do not extend one another here", hint: "write {% include \"…\" %} or a macro"}
+	case "filter":
+		return &perr{off: off, msg: "{% filter %} has no meaning here", hint: "write {% set text %}…{% endset %}{{ text | upper() }}"}
+	}
+	words := []string{"if", "for", "set", "macro", "call", "import", "from", "include", "raw", "with", "elif", "else", "endif", "endfor", "endset", "endmacro", "endcall"}
+	e := &perr{off: off, msg: fmt.Sprintf("{%% %s %%} is no statement", word)}
+	if c := similar(word, words); len(c) > 0 {
+		e.hint = "did you mean " + c[0] + "?"
+	}
+	return e
+}
+
+// list reads names between commas from i to j.
+func (p *fileParser) nameList(l *lexed, i, j int) ([]string, bool) {
+	if l.is(i, "(") && l.is(j-1, ")") {
+		i, j = i+1, j-1
+	}
+	var out []string
+	for ; i < j; i += 2 {
+		if l.toks[i].kind != tokIdent || i+1 < j && !l.is(i+1, ",") {
+			return nil, false
+		}
+		if reserved[l.toks[i].text] {
+			return nil, false
+		}
+		out = append(out, l.toks[i].text)
+		p.declared[l.toks[i].text] = true
+	}
+	return out, len(out) > 0
+}
+
+func (p *fileParser) forTag(off int, l *lexed) *perr {
+	in := l.find(1, "in")
+	if in < 0 {
+		return &perr{off: off, msg: "a loop is written {% for x in list %}"}
+	}
+	s := &forStmt{at: at(off)}
+	var ok bool
+	if s.names, ok = p.nameList(l, 1, in); !ok {
+		return &perr{off: l.toks[1].off, msg: "the names of a loop are written a, b"}
+	}
+	end := len(l.toks)
+	if l.is(end-1, "recursive") {
+		return &perr{off: l.toks[end-1].off, msg: "loops are not recursive here", hint: "write a macro that calls itself"}
+	}
+	if i := l.find(in+1, "if"); i >= 0 && l.find(i, "else") < 0 {
+		s.filter = p.part(l, i+1, end, "if")
+		end = i
+	}
+	s.iter = p.part(l, in+1, end, "for … in")
+	p.add(s)
+	return p.open("for", off, &s.body, func(word string, l *lexed) *perr {
+		if word != "else" || p.body == &s.none {
+			return &perr{off: l.toks[0].off, msg: word + " has no place in this loop"}
+		}
+		p.body = &s.none
+		return nil
+	})
+}
+
+func (p *fileParser) setTag(off int, l *lexed) *perr {
+	eq := l.find(1, "=")
+	if eq < 0 {
+		if len(l.toks) != 2 || l.toks[1].kind != tokIdent {
+			return &perr{off: off, msg: "a variable is set by {% set x = 1 %} or {% set x %}…{% endset %}"}
+		}
+		s := &setStmt{at: at(off), names: []string{l.toks[1].text}, block: true}
+		p.declared[s.names[0]] = true
+		p.add(s)
+		return p.open("set", off, &s.body, nil)
+	}
+	if eq == 4 && l.is(2, ".") && l.toks[1].kind == tokIdent && l.toks[3].kind == tokIdent {
+		p.add(&setStmt{at: at(l.toks[1].off), names: []string{l.toks[1].text}, attr: l.toks[3].text, n: p.part(l, eq+1, len(l.toks), "set … =")})
+		return nil
+	}
+	names, ok := p.nameList(l, 1, eq)
+	if !ok {
+		return &perr{off: l.toks[1].off, msg: "only a name can be set, or a member of a namespace"}
+	}
+	if l.is(eq+1, "namespace") && l.is(eq+2, "(") && l.is(len(l.toks)-1, ")") && len(names) == 1 {
+		s := &nsStmt{at: at(off), name: names[0]}
+		if l.is(eq+4, "=") || eq+3 == len(l.toks)-1 {
+			args, err := p.named(l, eq+3, len(l.toks)-1)
+			if err != nil {
+				return err
+			}
+			for _, a := range args {
+				s.keys, s.vals = append(s.keys, a.name), append(s.vals, a.def)
+			}
+		} else {
+			s.from = p.part(l, eq+3, len(l.toks)-1, "set … = namespace")
+		}
+		p.add(s)
+		return nil
+	}
+	p.add(&setStmt{at: at(off), names: names, n: p.part(l, eq+1, len(l.toks), "set "+names[0]+" =")})
+	return nil
+}
+
+// split cuts the tokens from i to j at the commas outside of brackets.
+func (l *lexed) split(i, j int) [][2]int {
+	var out [][2]int
+	if i >= j {
+		return nil
+	}
+	depth := l.toks[i].depth
+	from := i
+	for k := i; k < j; k++ {
+		if l.toks[k].depth == depth && l.is(k, ",") {
+			out = append(out, [2]int{from, k})
+			from = k + 1
+		}
+	}
+	if from < j {
+		out = append(out, [2]int{from, j})
+	}
+	return out
+}
+
+// params reads a, b=1.
+func (p *fileParser) params(l *lexed, i, j int) ([]param, *perr) {
+	var out []param
+	for _, r := range l.split(i, j) {
+		if r[0] == r[1] || l.toks[r[0]].kind != tokIdent || r[1]-r[0] > 1 && (!l.is(r[0]+1, "=") || r[1]-r[0] == 2) {
+			return nil, &perr{off: l.toks[min(r[0], len(l.toks)-1)].off, msg: "parameters are written a, b=1"}
+		}
+		a := param{name: l.toks[r[0]].text}
+		p.declared[a.name] = true
+		if r[1]-r[0] > 2 {
+			a.def = p.part(l, r[0]+2, r[1], a.name+" =")
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// named is params whose values must be there.
+func (p *fileParser) named(l *lexed, i, j int) ([]param, *perr) {
+	out, err := p.params(l, i, j)
+	for _, a := range out {
+		if a.def == nil && err == nil {
+			err = &perr{off: l.toks[i].off, msg: a.name + " has no value: write " + a.name + "=…"}
+		}
+	}
+	return out, err
+}
+
+func (p *fileParser) callTag(off int, l *lexed) *perr {
+	s := &callStmt{at: at(off)}
+	i := 1
+	if l.is(1, "(") {
+		depth := l.toks[1].depth
+		for i = 2; i < len(l.toks) && !(l.toks[i].kind == tokClose && l.toks[i].depth == depth); i++ {
+		}
+		var err *perr
+		if s.params, err = p.params(l, 2, i); err != nil {
+			return err
+		}
+		i++
+	}
+	n := p.part(l, i, len(l.toks), "call")
+	dyn, ok := n.(*dynNode)
+	if !ok {
+		return &perr{off: off, msg: "{% call %} needs a macro: {% call name(…) %}"}
+	}
+	s.n = dyn
+	p.add(s)
+	return p.open("call", off, &s.body, nil)
+}
+
+func (p *fileParser) importTag(off int, l *lexed) *perr {
+	word := l.toks[0].text
+	end := len(l.toks)
+	if l.is(end-1, "context") && (l.is(end-2, "with") || l.is(end-2, "without")) {
+		end -= 2
+	}
+	note := func(n node, missing bool) {
+		inc := Include{off: n.offset(), Missing: missing}
+		if lit, ok := n.(*litNode); ok {
+			inc.Name, _ = lit.v.(string)
+		}
+		p.code.incs = append(p.code.incs, inc)
+	}
+	switch word {
+	case "include":
+		s := &includeStmt{at: at(off)}
+		if l.is(end-1, "missing") && l.is(end-2, "ignore") {
+			s.missing = true
+			end -= 2
+		}
+		s.n = p.part(l, 1, end, word)
+		note(s.n, s.missing)
+		p.add(s)
+	case "import":
+		if end < 4 || !l.is(end-2, "as") || l.toks[end-1].kind != tokIdent {
+			return &perr{off: off, msg: `write {% import "file" as name %}`}
+		}
+		s := &importStmt{at: at(off), as: l.toks[end-1].text, n: p.part(l, 1, end-2, word)}
+		p.declared[s.as] = true
+		note(s.n, false)
+		p.add(s)
+	case "from":
+		imp := l.find(1, "import")
+		if imp < 0 {
+			return &perr{off: off, msg: `write {% from "file" import a, b as c %}`}
+		}
+		s := &importStmt{at: at(off), n: p.part(l, 1, imp, word)}
+		for _, r := range l.split(imp+1, end) {
+			name := l.toks[r[0]].text
+			alias := name
+			switch {
+			case r[1]-r[0] == 3 && l.is(r[0]+1, "as"):
+				alias = l.toks[r[0]+2].text
+			case r[1]-r[0] != 1:
+				return &perr{off: l.toks[r[0]].off, msg: "imports are written a, b as c"}
+			}
+			p.declared[alias] = true
+			s.names = append(s.names, [2]string{name, alias})
+		}
+		note(s.n, false)
+		p.add(s)
+	}
+	return nil
+}
+
+// reserved are the words that cannot name a variable.
+var reserved = map[string]bool{
+	"and": true, "or": true, "not": true, "in": true, "matches": true, "contains": true, "startsWith": true, "endsWith": true,
+	"if": true, "else": true, "let": true, "is": true, "true": true, "false": true, "nil": true, "null": true, "none": true,
+	"True": true, "False": true, "None": true, "omit": true,
+}
+
+// Reserved tells whether a word has a meaning in the language and so cannot
+// name a variable.
+func Reserved(word string) bool { return reserved[word] }
