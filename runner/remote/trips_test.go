@@ -92,7 +92,6 @@ func TestLuckyKey(t *testing.T) {
 func TestContent(t *testing.T) {
 	small, large := make([]byte, 100_000), make([]byte, 9<<20)
 	_, _ = rand.New(rand.NewSource(1)).Read(large)
-	sum := func(b []byte) string { h := sha256.Sum256(b); return hex.EncodeToString(h[:]) }
 	for name, c := range map[string]struct {
 		sftp     bool
 		sessions int
@@ -110,9 +109,9 @@ func TestContent(t *testing.T) {
 			s := k.server(remotetest.Config{SFTP: c.sftp, MaxSessions: c.sessions})
 			k.known(s)
 			conn := k.dial(k.dialer(), target(s))
-			got := k.results(conn.Start(call("need", sum(c.data), sum(c.data)), nil))
+			got := k.results(conn.Start(call("need", sha(c.data), sha(c.data)), nil))
 			for _, g := range got {
-				if want := c.how + " " + sum(c.data); g != want {
+				if want := c.how + " " + sha(c.data); g != want {
 					t.Errorf("got %q, want %q", g, want)
 				}
 			}
@@ -156,3 +155,5 @@ func TestSlowLine(t *testing.T) {
 		t.Errorf("a warm connect and 20 calls took %v", all)
 	}
 }
+
+func sha(b []byte) string { h := sha256.Sum256(b); return hex.EncodeToString(h[:]) }
