@@ -59,7 +59,7 @@ func (a Args) Validate() error {
 		}
 	}
 	if a.Password != nil && !isHash(*a.Password) {
-		return errors.New(`password must be a hash as /etc/shadow has it ("$6$..."), or * or !`)
+		return errors.New(`password must be a hash as /etc/shadow has it ("$6$..."), or * or ! for none`)
 	}
 	return nil
 }
