@@ -75,7 +75,9 @@ func (c *config) settings(ctx context.Context, host string, args arguments) (set
 			a["identityfile"] = append([]string{o.value}, a["identityfile"]...)
 		}
 	}
-	return a.settings(host, c.home)
+	s, err := a.settings(host, c.home)
+	s.file = args.file
+	return s, err
 }
 
 // read gives the configuration files there are.

@@ -44,7 +44,7 @@ func (d *Dialer) reach(ctx context.Context, s settings, w who, host string) (*ho
 	switch {
 	case s.jump != "":
 		var via *hop
-		if via, err = d.bastion(ctx, s.jump, host); err != nil {
+		if via, err = d.bastion(ctx, s.jump, s.file, host); err != nil {
 			return nil, err
 		}
 		conn, err = dialThrough(ctx, via.client, s, limit)
@@ -204,12 +204,13 @@ type bastion struct {
 const keepError = 30 * time.Second
 
 // bastion connects to the last of a list of jump hosts, through the others.
-func (d *Dialer) bastion(ctx context.Context, list, host string) (*hop, error) {
-	if err := d.circle(ctx, list); err != nil {
+func (d *Dialer) bastion(ctx context.Context, list, file, host string) (*hop, error) {
+	if err := d.circle(ctx, list, file); err != nil {
 		return nil, err
 	}
 	d.jumps.mu.Lock()
-	b := d.jumps.open[list]
+	key := file + "\x00" + list
+	b := d.jumps.open[key]
 	if b != nil && b.over() {
 		b = nil
 	}
@@ -218,10 +219,10 @@ func (d *Dialer) bastion(ctx context.Context, list, host string) (*hop, error) {
 		if d.jumps.open == nil {
 			d.jumps.open = map[string]*bastion{}
 		}
-		d.jumps.open[list] = b
+		d.jumps.open[key] = b
 		// Not the first host's context: others wait for the same connection.
 		go func() {
-			b.hop, b.err = d.jump(d.life, list, host)
+			b.hop, b.err = d.jump(d.life, list, file, host)
 			b.at = time.Now()
 			close(b.done)
 		}()
@@ -253,12 +254,12 @@ func (b *bastion) over() bool {
 	}
 }
 
-func (d *Dialer) jump(ctx context.Context, list, host string) (*hop, error) {
+func (d *Dialer) jump(ctx context.Context, list, file, host string) (*hop, error) {
 	before, last := "", list
 	if i := strings.LastIndexByte(list, ','); i >= 0 {
 		before, last = list[:i], strings.TrimSpace(list[i+1:])
 	}
-	s, err := d.jumpSettings(ctx, last, before)
+	s, err := d.jumpSettings(ctx, last, before, file)
 	if err != nil {
 		return nil, err
 	}
@@ -269,13 +270,14 @@ func (d *Dialer) jump(ctx context.Context, list, host string) (*hop, error) {
 	return h, nil
 }
 
-// jumpSettings are those of one jump host: what was given for the target
-// holds for the target alone, as with ssh.
-func (d *Dialer) jumpSettings(ctx context.Context, spec, before string) (settings, error) {
+// jumpSettings are those of one jump host: but for the configuration file,
+// what was given for the target holds for the target alone, as with ssh.
+func (d *Dialer) jumpSettings(ctx context.Context, spec, before, file string) (settings, error) {
 	name, args, err := parseJump(spec)
 	if err != nil {
 		return settings{}, err
 	}
+	args.file = file
 	if before != "" {
 		args.add("proxyjump", before)
 	}
@@ -290,10 +292,10 @@ func (d *Dialer) jumpSettings(ctx context.Context, spec, before string) (setting
 }
 
 // circle refuses jump hosts that are reached through each other: each would wait for the other.
-func (d *Dialer) circle(ctx context.Context, list string) error {
+func (d *Dialer) circle(ctx context.Context, list, file string) error {
 	for range maxJumps {
 		first, _, _ := strings.Cut(list, ",") // the others have the one before them
-		s, err := d.jumpSettings(ctx, strings.TrimSpace(first), "")
+		s, err := d.jumpSettings(ctx, strings.TrimSpace(first), "", file)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,6 +61,10 @@ func task(name string, args any) wire.Call {
 func (k *kit) outcome(p *Pending) wire.Result {
 	k.t.Helper()
 	r, _, err := p.Next(k.ctx())
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		k.t.Skipf("the host is in use: %v; %s", err, refused.Hint)
+	}
 	if err != nil {
 		k.t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ type settings struct {
 	checking   string // yes, accept-new, no
 	hashNames  bool
 
+	file  string // -F: it holds for jump hosts too
 	jump  string // ProxyJump
 	proxy string // ProxyCommand
 
