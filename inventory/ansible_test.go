@@ -141,7 +141,7 @@ func (c *ansibleCase) questions() []string {
 		}
 		return qs
 	}
-	qs := []string{"list", "export", "graph", "graph-vars"}
+	qs := []string{"list", "export", "graph", "graph-vars", "yaml", "yaml-export"}
 	for _, h := range c.hosts {
 		qs = append(qs, "host/"+h)
 	}
@@ -165,6 +165,11 @@ func (c *ansibleCase) answer(inv *Inventory, q string) ([]byte, error) {
 	case "export":
 		v.Export = true
 		return ListJSON(inv, v)
+	case "yaml":
+		return ListYAML(inv, v)
+	case "yaml-export":
+		v.Export = true
+		return ListYAML(inv, v)
 	case "graph":
 		return Graph(inv, v)
 	case "graph-vars":
@@ -197,6 +202,10 @@ func (c *ansibleCase) args(q string) []string {
 		return append(args, "--list")
 	case "export":
 		return append(args, "--list", "--export")
+	case "yaml":
+		return append(args, "--list", "--yaml")
+	case "yaml-export":
+		return append(args, "--list", "--yaml", "--export")
 	case "graph":
 		return append(args, "--graph")
 	case "graph-vars":

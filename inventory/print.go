@@ -16,6 +16,8 @@ type View struct {
 	Group       string // for Graph: where it begins; "" is "all"
 	ShowVars    bool   // for Graph
 	Export      bool   // for List: variables where they are set, not put together by host
+
+	same map[*source.Node]value.Value // for YAML: values of nodes that stand in several places
 }
 
 // ListJSON prints what ansible-inventory --list prints.
@@ -98,25 +100,34 @@ func (v View) hosts(inv *Inventory) ([]*Host, error) {
 
 // HostJSON prints what ansible-inventory --host NAME prints.
 func HostJSON(inv *Inventory, name string, v View) ([]byte, error) {
-	hosts, warnings, err := inv.Match(name, "")
+	h, err := inv.oneHost(name)
 	if err != nil {
 		return nil, err
 	}
-	if len(hosts) != 1 {
-		e := &source.Error{Msg: "no host is named " + name}
-		if len(hosts) > 1 {
-			e.Msg = name + " is more than one host"
-		}
-		for _, w := range warnings {
-			e.Hint = w.Hint
-		}
-		return nil, e
-	}
-	vars, err := v.hostVars(inv, hosts[0], secrets)
+	vars, err := v.hostVars(inv, h, secrets)
 	if err != nil {
 		return nil, err
 	}
 	return pyJSON(vars), nil
+}
+
+// oneHost is the host of a pattern that must name one.
+func (inv *Inventory) oneHost(name string) (*Host, error) {
+	hosts, warnings, err := inv.Match(name, "")
+	if err != nil {
+		return nil, err
+	}
+	if len(hosts) == 1 {
+		return hosts[0], nil
+	}
+	e := &source.Error{Msg: "no host is named " + name}
+	if len(hosts) > 1 {
+		e.Msg = name + " is more than one host"
+	}
+	for _, w := range warnings {
+		e.Hint = w.Hint
+	}
+	return nil, e
 }
 
 // Graph prints what ansible-inventory --graph prints.
@@ -209,7 +220,7 @@ func (v View) hostVars(inv *Inventory, h *Host, f form) (*value.Map, error) {
 			continue
 		}
 		for _, k := range sortedNames(l.Vars) {
-			out.Set(k, shown(l.Vars[k], f))
+			out.Set(k, shown(l.Vars[k], f, v.same))
 		}
 	}
 	return withoutInternal(out), nil
@@ -226,26 +237,37 @@ const (
 
 // shown is a variable as ansible-inventory shows it. What is marked tells
 // whoever reads the answer not to take it for a template, or to decrypt it.
-func shown(v Var, f form) value.Value {
+func shown(v Var, f form, same map[*source.Node]value.Value) value.Value {
 	if v.Program {
-		return v.Plain()
+		f = bare
 	}
-	return shownNode(v.Node, f, false)
+	return shownNode(v.Node, f, false, same)
 }
 
-func shownNode(n *source.Node, how form, unsafe bool) value.Value {
-	unsafe = unsafe || n.Unsafe
+// shownNode gives for the same list or map the same value, if same is not nil.
+func shownNode(n *source.Node, how form, unsafe bool, same map[*source.Node]value.Value) value.Value {
+	if v, ok := same[n]; ok {
+		return v
+	}
+	v := shownPart(n, how, unsafe || n.Unsafe, same)
+	if same != nil && n.Kind != source.Scalar {
+		same[n] = v
+	}
+	return v
+}
+
+func shownPart(n *source.Node, how form, unsafe bool, same map[*source.Node]value.Value) value.Value {
 	switch n.Kind {
 	case source.List:
 		l := make(value.List, len(n.Items))
 		for i, e := range n.Items {
-			l[i] = shownNode(e, how, unsafe)
+			l[i] = shownNode(e, how, unsafe, same)
 		}
 		return l
 	case source.Map:
 		m := value.NewMap(len(n.Fields))
 		for _, f := range n.Fields {
-			m.Set(f.Key, shownNode(f.Value, how, unsafe))
+			m.Set(f.Key, shownNode(f.Value, how, unsafe, same))
 		}
 		return m
 	}
@@ -270,7 +292,7 @@ func (v View) groupVars(inv *Inventory, g *Group, f form) (*value.Map, error) {
 	}
 	for _, l := range layers {
 		for _, k := range sortedNames(l.Vars) {
-			out.Set(k, shown(l.Vars[k], f))
+			out.Set(k, shown(l.Vars[k], f, v.same))
 		}
 	}
 	if g.Priority != 1 {
