@@ -63,6 +63,11 @@ const (
 	Maybe       Status = "maybe"   // check mode cannot know
 )
 
+// bad tells whether the task failed, whatever came of that.
+func (s Status) bad() bool {
+	return s == Failed || s == Ignored || s == Rescued || s == Unreachable
+}
+
 // Step is a planned or executed change.
 type Step struct {
 	What  string `json:"what"`

@@ -117,11 +117,12 @@ func (t *Terminal) Play(p Play) {
 func (t *Terminal) Task(task *Task) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.head(task)
+	t.head(task, false)
 }
 
-func (t *Terminal) head(task *Task) {
-	if task == nil || t.task == task {
+// head prints a task's line; for a result only if it is not the last one that was printed.
+func (t *Terminal) head(task *Task, again bool) {
+	if task == nil || t.task == task || again && t.task != nil && *t.task == *task {
 		return
 	}
 	t.task = task
@@ -171,8 +172,8 @@ func (t *Terminal) Result(r *Result) {
 	if t.live != nil && !r.IsItem {
 		t.live.end(t.text(r.Host))
 	}
-	t.head(r.Task)
-	if r.Looped && r.Status != Failed && r.Status != Ignored && r.Status != Rescued && r.Status != Unreachable && r.Status != Skipped {
+	t.head(r.Task, true)
+	if r.Looped && r.Status != Skipped && (r.Msg == "" || !r.Status.bad()) {
 		return // its items have said it
 	}
 	s := statusWords[r.Status]
@@ -211,14 +212,14 @@ func (t *Terminal) itemLabel(r *Result) string {
 
 // details are the lines below a result.
 func (t *Terminal) details(r *Result) {
-	failed := r.Status == Failed || r.Status == Ignored || r.Status == Rescued || r.Status == Unreachable
+	failed := r.Status.bad()
 	if !r.NoLog {
 		if r.Text != "" {
 			t.lines(indent(t.text(strings.TrimRight(r.Text, "\n")), "    ")...)
 		}
 		t.steps(r)
 	}
-	if failed && !(r.Looped && r.Msg == "") {
+	if failed {
 		t.failure(r)
 	}
 	if r.NoLog {
@@ -234,7 +235,13 @@ func (t *Terminal) details(r *Result) {
 
 // steps are what changed, or would.
 func (t *Terminal) steps(r *Result) {
-	for _, s := range r.Steps {
+	if r.Status == OK && t.o.Verbose == 0 {
+		return // changed_when says that they change nothing
+	}
+	for i, s := range r.Steps {
+		if i == len(r.Steps)-1 && r.Status.bad() && strings.Contains(r.Msg, strings.TrimPrefix(s.What, "run ")) {
+			return // the one that failed: the message names it
+		}
 		t.lines(t.paint(yellow, "    + "+t.text(oneLine(s.What))))
 		if !r.Diff {
 			continue

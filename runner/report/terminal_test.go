@@ -38,6 +38,8 @@ func scene(r Reporter) {
 	r.Result(&Result{Host: "web1", Delegate: "db1", Task: t, Status: Changed, IsItem: true, Item: "a", Attempts: 3})
 	r.Result(&Result{Host: "web1", Task: t, Status: Ignored, IsItem: true, Item: "b", Msg: "exit status 1", Lines: []string{"the-new-secret is wrong"}})
 	r.Result(&Result{Host: "web1", Task: t, Status: Changed, Looped: true})
+	r.Result(&Result{Host: "web2", Task: &Task{Name: "each", Module: "command", Pos: at(50)}, Status: Failed, Looped: true,
+		Msg: "start it: job failed", Steps: []Step{{What: "write it"}, {What: "start it", Event: true}}})
 	t = &Task{Name: "hidden", Module: "command", Pos: at(60)}
 	r.Task(t)
 	r.Result(&Result{Host: "web1", Task: t, Status: Failed, NoLog: true, Msg: "tell nobody", Lines: []string{"this"}, Args: json.RawMessage(`{"cmd":"x"}`)})
