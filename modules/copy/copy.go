@@ -31,6 +31,8 @@ func (a Args) Validate() error {
 		return errors.New("one of src and content is needed")
 	case a.Src != nil && a.Content != nil:
 		return errors.New("src and content cannot both be given")
+	case a.Content != nil && strings.HasSuffix(string(a.Dest), "/"):
+		return errors.New("content needs a dest that names the file, it ends in a slash")
 	case a.RemoteSrc && a.Src == nil:
 		return errors.New("remote_src needs src")
 	case a.Mode == modules.Preserve && a.Src == nil:

@@ -8,7 +8,9 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
+	"errors"
 	"hash"
+	"io/fs"
 	"path"
 
 	"github.com/mxplay/mxplay/modules"
@@ -49,7 +51,7 @@ type Stat struct {
 	Mtime     float64 `json:"mtime" doc:"when its content changed, seconds since 1970"`
 	Inode     int64   `json:"inode" doc:"number of the inode"`
 	Nlink     int64   `json:"nlink" doc:"number of hard links"`
-	Checksum  string  `json:"checksum" doc:"of a file's content, in hex"`
+	Checksum  string  `json:"checksum" doc:"of a file's content, in hex; empty when it may not be read"`
 	LnkSource string  `json:"lnk_source" doc:"of a link: the path it leads to"`
 	LnkTarget string  `json:"lnk_target" doc:"of a link: its text"`
 	IsUID     bool    `json:"isuid" doc:"setuid"`
@@ -105,6 +107,9 @@ func check(ctx context.Context, r modules.Reader, a Args) (State, error) {
 		s.LnkSource, _, err = place.Follow(ctx, r, p)
 	case s.IsReg && a.Checksum:
 		s.Checksum, err = checksum(ctx, r, p, a.Algorithm)
+		if errors.Is(err, fs.ErrPermission) { // what may be seen of it is seen all the same
+			err = nil
+		}
 	}
 	return State{s}, err
 }
