@@ -33,10 +33,11 @@ type evaluator struct {
 	deps  *deps    // what a memo depends on; nil when nobody asks
 	chain []link2  // variables being resolved
 
-	items  []element
-	frame  *frame
-	budget *budget
-	depth  int
+	partial bool // a value with Unknown in it was read
+	items   []element
+	frame   *frame
+	budget  *budget
+	depth   int
 }
 
 // budget is shared by an evaluation and the variables it resolves.
@@ -101,7 +102,7 @@ func (ev *evaluator) result(n node) (Result, error) {
 	default:
 		taint = nil
 	}
-	return Result{Value: v, Taint: taint, Reads: ev.reads()}, nil
+	return Result{Value: v, Taint: taint, Reads: ev.reads(), Partial: ev.partial && HasUnknown(v)}, nil
 }
 
 // value evaluates a node; the taint of a path is handed out rather than added.
@@ -337,7 +338,18 @@ func (ev *evaluator) bound(n node, name string, b Bound, ok bool, err error) (va
 		ev.addTaint(b.Taint)
 		return nil, nil, errUnknown
 	}
+	ev.partial = ev.partial || b.Partial
 	return b.Value, b.Taint, nil
+}
+
+// use takes the value of a path for good: its taint counts, and what is
+// unknown in it makes the evaluation unknown.
+func (ev *evaluator) use(v value.Value, t *Taint, err error) (value.Value, error) {
+	ev.addTaint(t)
+	if ev.partial && err == nil && HasUnknown(v) {
+		return nil, errUnknown
+	}
+	return v, err
 }
 
 // placed gives an error without a place that of the node.
@@ -386,11 +398,7 @@ func (ev *evaluator) keys(o Object) []string {
 
 func (n *litNode) eval(*evaluator) (value.Value, error) { return n.v, nil }
 
-func (n *identNode) eval(ev *evaluator) (value.Value, error) {
-	v, t, err := n.path(ev)
-	ev.addTaint(t)
-	return v, err
-}
+func (n *identNode) eval(ev *evaluator) (value.Value, error) { return ev.use(n.path(ev)) }
 
 func (n *identNode) path(ev *evaluator) (value.Value, *Taint, error) {
 	if err := ev.step(n); err != nil {
@@ -413,11 +421,7 @@ func (n *pointerNode) eval(ev *evaluator) (value.Value, error) {
 	return e.v, nil
 }
 
-func (n *chainNode) eval(ev *evaluator) (value.Value, error) {
-	v, t, err := n.path(ev)
-	ev.addTaint(t)
-	return v, err
-}
+func (n *chainNode) eval(ev *evaluator) (value.Value, error) { return ev.use(n.path(ev)) }
 
 // errChain ends a chain whose ?. met null.
 var errChain = errors.New("null in a chain")
@@ -430,11 +434,7 @@ func (n *chainNode) path(ev *evaluator) (value.Value, *Taint, error) {
 	return v, t, err
 }
 
-func (n *memberNode) eval(ev *evaluator) (value.Value, error) {
-	v, t, err := n.path(ev)
-	ev.addTaint(t)
-	return v, err
-}
+func (n *memberNode) eval(ev *evaluator) (value.Value, error) { return ev.use(n.path(ev)) }
 
 func (n *memberNode) path(ev *evaluator) (value.Value, *Taint, error) {
 	if err := ev.step(n); err != nil {
@@ -494,7 +494,7 @@ func (ev *evaluator) member(n *memberNode, base value.Value, taint *Taint, key s
 	case *omitValue:
 		return nil, nil, ev.errorf(n, "omit has no members")
 	default:
-		why = pathOf(n.base) + " is a " + value.TypeName(base) + " and has no members"
+		why = pathOf(n.base) + " is " + article(value.TypeName(base)) + " and has no members"
 		if base == nil {
 			why = pathOf(n.base) + " is null"
 		}
@@ -536,7 +536,7 @@ func (ev *evaluator) element(n *memberNode, base value.Value, taint *Taint, i in
 	case *value.Map, Object:
 		return nil, nil, ev.errorf(n, "the keys of a map are strings, not ints").WithHint("write %s[%q]", pathOf(n.base), strconv.FormatInt(i, 10))
 	default:
-		return &undefined{n: n, o: ev.o, why: pathOf(n.base) + " is a " + value.TypeName(base) + " and has no items"}, nil, nil
+		return &undefined{n: n, o: ev.o, why: pathOf(n.base) + " is " + article(value.TypeName(base)) + " and has no items"}, nil, nil
 	}
 	return &undefined{n: n, o: ev.o, why: "it has " + plural(size, "item")}, nil, nil
 }
@@ -664,11 +664,7 @@ func constBool(n node) (bool, bool) {
 	return false, false
 }
 
-func (n *coalesceNode) eval(ev *evaluator) (value.Value, error) {
-	v, t, err := n.path(ev)
-	ev.addTaint(t)
-	return v, err
-}
+func (n *coalesceNode) eval(ev *evaluator) (value.Value, error) { return ev.use(n.path(ev)) }
 
 func (n *coalesceNode) path(ev *evaluator) (value.Value, *Taint, error) {
 	if err := ev.step(n); err != nil {
@@ -684,11 +680,7 @@ func (n *coalesceNode) path(ev *evaluator) (value.Value, *Taint, error) {
 	return v, t, nil
 }
 
-func (n *condNode) eval(ev *evaluator) (value.Value, error) {
-	v, t, err := n.path(ev)
-	ev.addTaint(t)
-	return v, err
-}
+func (n *condNode) eval(ev *evaluator) (value.Value, error) { return ev.use(n.path(ev)) }
 
 func (n *condNode) path(ev *evaluator) (value.Value, *Taint, error) {
 	if err := ev.step(n); err != nil {
@@ -774,7 +766,7 @@ func similar(name string, names []string) []string {
 		if c == name || len(c) > len(name)+limit || len(c) < len(name)-limit {
 			continue
 		}
-		if d := distance(name, c, limit); d <= limit {
+		if d := distance(name, c, limit); d <= limit && d < len(name) {
 			found = append(found, near{c, d})
 		}
 	}

@@ -139,16 +139,16 @@ func (f *Function) checkCall(off int, args []node) *perr {
 			return &perr{off: a.offset(), msg: fmt.Sprintf("%s() takes %s", f.Name, plural(int64(len(f.Params)), "argument")), hint: "its form is " + f.usage()}
 		}
 		if lit, ok := a.(*litNode); ok && !p.Kind.holds(lit.v) {
-			return &perr{off: a.offset(), msg: fmt.Sprintf("%s of %s() is a %s, not %s", p.Name, f.Name, p.Kind, describe(lit.v)), hint: "its form is " + f.usage()}
+			return &perr{off: a.offset(), msg: fmt.Sprintf("%s of %s() is %s, not %s", p.Name, f.Name, p.Kind.a(), describe(lit.v)), hint: "its form is " + f.usage()}
 		}
 		switch a.(type) {
 		case *listNode:
 			if p.Kind&KList == 0 {
-				return &perr{off: a.offset(), msg: fmt.Sprintf("%s of %s() is a %s, not a list", p.Name, f.Name, p.Kind), hint: "its form is " + f.usage()}
+				return &perr{off: a.offset(), msg: fmt.Sprintf("%s of %s() is %s, not a list", p.Name, f.Name, p.Kind.a()), hint: "its form is " + f.usage()}
 			}
 		case *mapNode:
 			if p.Kind&KMap == 0 {
-				return &perr{off: a.offset(), msg: fmt.Sprintf("%s of %s() is a %s, not a map", p.Name, f.Name, p.Kind), hint: "its form is " + f.usage()}
+				return &perr{off: a.offset(), msg: fmt.Sprintf("%s of %s() is %s, not a map", p.Name, f.Name, p.Kind.a()), hint: "its form is " + f.usage()}
 			}
 		}
 		if c, ok := a.(*closureNode); ok {
@@ -249,7 +249,7 @@ func (n *callNode) eval(ev *evaluator) (value.Value, error) {
 
 func (c *call) wrongArg(i int, v value.Value) error {
 	p, _ := c.n.fn.param(i)
-	e := c.ev.errorf(c.n.args[i], "%s of %s() is a %s, not %s", p.Name, c.n.fn.Name, p.Kind, describe(v))
+	e := c.ev.errorf(c.n.args[i], "%s of %s() is %s, not %s", p.Name, c.n.fn.Name, p.Kind.a(), describe(v))
 	path := pathOf(c.n.args[i])
 	if path == "…" {
 		path = "x"

@@ -30,6 +30,7 @@ type Def struct {
 	Pos     source.Pos
 	Taint   *Taint // the secrets of the value itself
 	Unknown bool
+	Partial bool // Unknown stands somewhere inside Value
 
 	once sync.Once
 	code defNode
@@ -40,7 +41,9 @@ type Def struct {
 func NodeDef(n *source.Node, taint *Taint) *Def { return &Def{Node: n, Pos: n.Pos, Taint: taint} }
 
 // ValueDef is a definition that is a value (or an Object) already.
-func ValueDef(v value.Value, taint *Taint) *Def { return &Def{Value: v, Taint: taint} }
+func ValueDef(v value.Value, taint *Taint) *Def {
+	return &Def{Value: v, Taint: taint, Partial: HasUnknown(v)}
+}
 
 // Compile parses the templates of the definition, once. The error is
 // *source.Error or source.Errors.
@@ -164,11 +167,11 @@ func (d *defText) resolve(ev *evaluator) (value.Value, *Taint, error) {
 	child.o, child.tmpl, child.taint, child.items, child.frame = d.t.origin, d.t, nil, nil, nil
 	if d.t.code.single == nil {
 		s, err := child.render(d.t)
-		ev.names = child.names
+		ev.names, ev.partial = child.names, child.partial
 		return s, child.taint, child.finish(err)
 	}
 	r, err := child.result(d.t.code.single)
-	ev.names = child.names
+	ev.names, ev.partial = child.names, child.partial
 	if err == nil && r.Unknown {
 		return nil, r.Taint, errUnknown
 	}
@@ -260,6 +263,7 @@ type memo struct {
 	v       value.Value
 	taint   *Taint
 	unknown bool
+	partial bool
 	deps    []dep
 	names   []string
 
@@ -336,7 +340,7 @@ func (e *Env) resolve(ev *evaluator, name string, peer bool) (Bound, bool, error
 		return Bound{Unknown: true, Taint: d.Taint}, true, nil
 	}
 	if d.Node == nil {
-		return Bound{Value: d.Value, Taint: d.Taint}, true, nil
+		return Bound{Value: d.Value, Taint: d.Taint, Partial: d.Partial}, true, nil
 	}
 	if err := d.Compile(); err != nil {
 		return Bound{}, false, err
@@ -370,7 +374,7 @@ func (e *Env) resolve(ev *evaluator, name string, peer bool) (Bound, bool, error
 			ev.read(n)
 		}
 	}
-	return Bound{Value: m.v, Taint: m.taint, Unknown: m.unknown}, true, nil
+	return Bound{Value: m.v, Taint: m.taint, Unknown: m.unknown, Partial: m.partial}, true, nil
 }
 
 // maxChain is how many variables may need one another in a row.
@@ -398,6 +402,7 @@ func (e *Env) compute(ev *evaluator, name string, d *Def) (*memo, error) {
 		m.v, m.unknown = nil, true
 		return m, nil
 	}
+	m.partial = child.partial && HasUnknown(v)
 	return m, err
 }
 

@@ -25,6 +25,7 @@ type Bound struct {
 	Value   value.Value // or an Object
 	Taint   *Taint      // the secrets in it
 	Unknown bool        // in check mode: nobody can know it yet
+	Partial bool        // Unknown stands somewhere inside Value
 }
 
 // Object is a thing that the evaluator indexes without having all of it:
@@ -73,6 +74,7 @@ type Result struct {
 	Value   value.Value
 	Taint   *Taint   // secrets that were read; nil when the value is a bool, a number or null
 	Unknown bool     // it read something unknown; Value is nil
+	Partial bool     // Unknown stands somewhere inside Value, which was handed on whole
 	Reads   []string // names that were looked up, each once
 }
 

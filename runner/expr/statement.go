@@ -151,6 +151,8 @@ func (p *fileParser) statement(off int, l *lexed) *perr {
 		}
 		b := p.blocks[len(p.blocks)-1]
 		if "end"+b.word != word {
+			p.blocks = p.blocks[:len(p.blocks)-1]
+			p.body = b.prev
 			return &perr{off: off, msg: fmt.Sprintf("{%% %s %%} where {%% end%s %%} belongs: the %s begins at line %d", word, b.word, b.word, p.o.pos(b.off).Line)}
 		}
 		p.blocks = p.blocks[:len(p.blocks)-1]

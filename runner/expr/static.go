@@ -322,7 +322,7 @@ func (s *static) cond(n node) {
 	if path == "…" {
 		what, path = "this", "x"
 	}
-	e := s.errorf(n, "%s is a %s, not true or false", what, t.Kind)
+	e := s.errorf(n, "%s is %s, not true or false", what, t.Kind.a())
 	if t.Kind&(KList|KMap) != 0 {
 		e.Hint = "write length(" + path + ") > 0"
 	} else {
@@ -376,7 +376,7 @@ func (s *static) path(n node, guarded bool) Type {
 	}
 	i := s.typ(m.index, false)
 	if i.Kind != 0 && i.Kind&(KInt|KString) == 0 {
-		s.errorf(m, "an index is an int or a string, not a %s", i.Kind)
+		s.errorf(m, "an index is an int or a string, not %s", i.Kind.a())
 	}
 	if t.Elem != nil && len(t.Fields) == 0 {
 		return *t.Elem
@@ -428,7 +428,7 @@ func (s *static) noMember(n node, up int, t Type, name string) {
 		base = pathOf(mm.base)
 	}
 	if t.kinds()&KMap == 0 {
-		e := s.errorf(m, "%s is a %s and has no members", base, t.Kind)
+		e := s.errorf(m, "%s is %s and has no members", base, t.Kind.a())
 		if mm, ok := m.(*memberNode); ok {
 			e.Hint = methodHint(mm)
 		}
@@ -508,7 +508,7 @@ func (s *static) arith(n *binNode) Type {
 		return l.Union(r)
 	}
 	if n.op == "+" && l.Kind&r.Kind == 0 && (l.Kind&^KNumber != 0 || r.Kind&^KNumber != 0) {
-		e := s.errorf(n, "cannot add a %s and a %s", l.Kind, r.Kind)
+		e := s.errorf(n, "cannot add %s and %s", l.Kind.a(), r.Kind.a())
 		if both&KString != 0 {
 			e.Hint = "write string(…) around what is no string"
 		}
@@ -546,7 +546,7 @@ func (s *static) call(n *callNode) Type {
 		if _, lit := a.(*litNode); lit || guarded || p.Kind == 0 || args[i].Kind == 0 || args[i].Kind&(p.Kind|KObject) != 0 {
 			continue
 		}
-		s.errorf(a, "%s of %s() is a %s, not a %s", p.Name, name, p.Kind, args[i].Kind).Hint = "its form is " + n.fn.usage()
+		s.errorf(a, "%s of %s() is %s, not %s", p.Name, name, p.Kind.a(), args[i].Kind.a()).Hint = "its form is " + n.fn.usage()
 	}
 	switch name {
 	case "default":

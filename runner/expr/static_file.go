@@ -56,7 +56,7 @@ func (s *static) stmt(st stmt) {
 	case *forStmt:
 		t := s.typ(st.iter, false)
 		if t.Kind != 0 && t.Kind&(KList|KMap|KObject) == 0 {
-			s.errorf(st.iter, "a loop goes over a list, not a %s", t.Kind)
+			s.errorf(st.iter, "a loop goes over a list, not %s", t.Kind.a())
 		}
 		s.inner(func() {
 			for _, n := range st.names {

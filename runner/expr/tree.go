@@ -15,7 +15,7 @@ func (d *Def) Eval(ctx *Context) (Result, error) {
 		return Result{}, err
 	}
 	if d.Node == nil {
-		return Result{Value: d.Value, Taint: d.Taint, Unknown: d.Unknown}, nil
+		return Result{Value: d.Value, Taint: d.Taint, Unknown: d.Unknown, Partial: d.Partial}, nil
 	}
 	if c, ok := d.code.(*defConst); ok {
 		return Result{Value: c.v, Taint: d.Taint}, nil
@@ -28,7 +28,7 @@ func (d *Def) Eval(ctx *Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Value: v, Taint: mergeTaint(taint, d.Taint), Reads: ev.reads()}, nil
+	return Result{Value: v, Taint: mergeTaint(taint, d.Taint), Reads: ev.reads(), Partial: ev.partial && HasUnknown(v)}, nil
 }
 
 // Check is Expr.Check for all expressions of the definition.

@@ -48,6 +48,19 @@ func (k Kind) String() string {
 	return strings.Join(out, " or ")
 }
 
+// a is the name with its article.
+func (k Kind) a() string { return article(k.String()) }
+
+func article(name string) string {
+	if strings.ContainsRune("aeio", rune(name[0])) && name != "any" {
+		return "an " + name
+	}
+	if name == "any" || name == "null" || strings.HasPrefix(name, "null ") {
+		return name
+	}
+	return "a " + name
+}
+
 // Type is what is known of a value before it is there. The zero Type is
 // nothing known.
 type Type struct {

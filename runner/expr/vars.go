@@ -207,7 +207,7 @@ func (e *Env) Host() string { return e.h.name }
 
 // Set defines a variable of the host from now on.
 func (e *Env) Set(level Level, name string, v value.Value, taint *Taint, unknown bool) {
-	e.SetDef(level, name, &Def{Value: v, Taint: taint, Unknown: unknown})
+	e.SetDef(level, name, &Def{Value: v, Taint: taint, Unknown: unknown, Partial: HasUnknown(v)})
 }
 
 // SetDef is Set with a definition: of include_vars, a variable with a place. A nil one undefines the name.
