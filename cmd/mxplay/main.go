@@ -23,11 +23,10 @@ import (
 // version is set by the linker: -X main.version=v1.2.3.
 var version string
 
-func main() { os.Exit(mxplay(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() { os.Exit(mxplay(os.Args[1:], agentFiles)) }
 
 // program is what every subcommand works with.
 type program struct {
-	in       *os.File
 	out, err io.Writer
 	tasks    []*modules.Task
 	shipped  fs.FS
@@ -35,8 +34,8 @@ type program struct {
 }
 
 // mxplay runs the program and gives its exit code.
-func mxplay(args []string, in *os.File, out, errw io.Writer) int {
-	p := &program{in: in, out: out, err: errw, tasks: builtin.Tasks(), shipped: playbooks.Files, agents: agentFiles}
+func mxplay(args []string, agents fs.FS) int {
+	p := &program{out: os.Stdout, err: os.Stderr, tasks: builtin.Tasks(), shipped: playbooks.Files, agents: agents}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	go func() {
@@ -45,9 +44,6 @@ func mxplay(args []string, in *os.File, out, errw io.Writer) int {
 	}()
 	root := newRoot(p)
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errw)
 	err := root.ExecuteContext(ctx)
 	var code *exitError
 	switch {
