@@ -107,13 +107,16 @@ func (m Module[A, S]) Task() *Task {
 	}
 }
 
+// looker is a Host that can only look: no type assertion gets back what it hides.
+type looker struct{ Reader }
+
 // converge is the whole life of a module's call: look, plan, act, and look
 // again until nothing is left to do but events that were done.
 func (m Module[A, S]) converge(ctx context.Context, h Host, a A, r Input, out *Outcome) {
 	var done []Step // events that ran: a re-check may plan them again
 	more := true    // the last plan said that it was not the whole one
 	for round := 1; ; round++ {
-		s, err := m.Check(ctx, h, a)
+		s, err := m.Check(ctx, looker{h}, a)
 		out.Result = public(s)
 		if err != nil {
 			out.stop(err, r.Plan)
@@ -191,7 +194,7 @@ func (x Action[A, R]) act(ctx context.Context, h Host, a A, r Input, out *Outcom
 	out.Result = public(res)
 	needed, err := true, error(nil)
 	if x.Needed != nil {
-		needed, err = x.Needed(ctx, h, a)
+		needed, err = x.Needed(ctx, looker{h}, a)
 	}
 	if err != nil {
 		out.stop(err, r.Plan)

@@ -42,6 +42,9 @@ func counter() *modules.Task {
 				return s, err
 			}
 			s.At = int64(len(b))
+			if _, ok := r.(modules.Host); ok {
+				return s, errors.New("what looks could write")
+			}
 			switch a.How {
 			case "check":
 				return s, modules.WithLines(errors.New("cannot look"), []string{"why"}, "look elsewhere")
