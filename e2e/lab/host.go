@@ -312,10 +312,24 @@ func (c Config) end(ctx context.Context, h *record) error {
 	} else {
 		errs = append(errs, removeCgroup(cg))
 	}
-	errs = append(errs, c.unplug(ctx, h), c.dropRoot(ctx, h))
-	for _, dir := range []string{"propagate", "unix-export"} { // nspawn leaves them when killed
-		errs = append(errs, os.RemoveAll(filepath.Join("/run/systemd/nspawn", dir, h.machine(c))))
-	}
+	errs = append(errs, c.unplug(ctx, h), c.dropTraces(h), c.dropRoot(ctx, h))
 	h.Init = process{}
+	return errors.Join(errs...)
+}
+
+const nspawnDir = "/run/systemd/nspawn"
+
+// dropTraces removes what nspawn leaves behind when it is killed. It wants the
+// host's root still mounted, after whose inode one lock is named.
+func (c Config) dropTraces(h *record) error {
+	errs := []error{
+		os.RemoveAll(filepath.Join(nspawnDir, "propagate", h.machine(c))),
+		os.RemoveAll(filepath.Join(nspawnDir, "unix-export", h.machine(c))),
+	}
+	var st syscall.Stat_t
+	if syscall.Stat(h.root(c), &st) == nil {
+		lock := fmt.Sprintf("inode-%d:%d", st.Dev, st.Ino)
+		errs = append(errs, os.RemoveAll(filepath.Join(nspawnDir, "locks", lock)))
+	}
 	return errors.Join(errs...)
 }

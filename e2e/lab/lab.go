@@ -29,7 +29,7 @@ type Lab struct {
 	Inventory   string // the group in Ansible's INI format, as root
 	Mirror      string // URL of the Debian mirror, as the hosts use it
 	StandIn     string // URL of the stand-in for packages.matrix.org/debian
-	Fingerprint string // of the key that signs the stand-in, 40 hex digits
+	Fingerprint string // of the key that signs the stand-in, 40 hex digits; also in State/standin.fingerprint
 
 	config Config
 	began  []string // hosts that were not there before
@@ -63,6 +63,9 @@ func (c Config) Up(ctx context.Context, hosts ...Spec) (*Lab, error) {
 	l := c.lab(wanted)
 	l.began = began
 	l.Fingerprint, err = c.fingerprint()
+	if err == nil {
+		err = c.writeFingerprint(l.Fingerprint)
+	}
 	if err == nil {
 		err = c.bringUp(ctx, wanted)
 	}
@@ -359,6 +362,10 @@ func (c Config) forget(ctx context.Context, h *record) error {
 // dropShared removes what the hosts had in common, once there are none.
 func (c Config) dropShared(ctx context.Context) error {
 	err := errors.Join(c.dropServer(), c.dropNetwork(ctx))
+	// nspawn's own directories, if nobody else uses them.
+	for _, dir := range []string{"propagate", "unix-export", "locks", "."} {
+		os.Remove(filepath.Join(nspawnDir, dir))
+	}
 	os.Remove(c.overlaysDir())
 	os.Remove(filepath.Dir(c.overlaysDir())) // stays if another lab uses it
 	if err != nil {
@@ -407,7 +414,7 @@ func (l *Lab) Exec(ctx context.Context, host string, argv ...string) (string, er
 	return l.config.execIn(ctx, h, argv...)
 }
 
-// Root is the host's root directory as the machine sees it.
+// Root is a host's root directory as the machine sees it.
 func (l *Lab) Root(host string) (string, error) {
 	h, err := l.config.find(host)
 	if err != nil {

@@ -62,6 +62,23 @@ func (c Config) setForward() error {
 	return os.WriteFile(forwardSwitch, []byte("1"), 0o644)
 }
 
+// resetForward turns routing back to what it was, or leaves that to another
+// lab that still needs it.
+func (c Config) resetForward() error {
+	mine := filepath.Join(c.State, "ip_forward")
+	was, err := os.ReadFile(mine)
+	if err != nil {
+		return nil // it was on before
+	}
+	states, _ := filepath.Glob(StateDir(88) + "*")
+	for _, state := range states {
+		if state != c.State {
+			return os.Rename(mine, filepath.Join(state, "ip_forward"))
+		}
+	}
+	return os.WriteFile(forwardSwitch, was, 0o644)
+}
+
 // openForward lets the bridge through where something else on the machine,
 // such as Docker, made iptables refuse all that is forwarded.
 func (c Config) openForward(ctx context.Context) error {
@@ -98,9 +115,7 @@ func (c Config) dropNetwork(ctx context.Context) error {
 			}
 		}
 	}
-	if was, err := os.ReadFile(filepath.Join(c.State, "ip_forward")); err == nil {
-		errs = append(errs, os.WriteFile(forwardSwitch, was, 0o644))
-	}
+	errs = append(errs, c.resetForward())
 	return errors.Join(errs...)
 }
 
@@ -112,7 +127,7 @@ func (c Config) plug(ctx context.Context, h *record) error {
 	ns := h.netns()
 	for _, argv := range [][]string{
 		{"ip", "netns", "add", ns},
-		{"ip", "link", "add", h.link(c), "type", "veth", "peer", "name", "host0", "netns", ns},
+		{"ip", "link", "add", h.link(c), "type", "veth", "peer", "name", "host0", "address", h.mac(), "netns", ns},
 		{"ip", "link", "set", h.link(c), "master", c.bridge(), "up"},
 		{"ip", "-n", ns, "addr", "add", h.Addr + "/24", "dev", "host0"},
 		{"ip", "-n", ns, "link", "set", "lo", "up"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,14 @@ func (r *record) netns() string { return "mxlab-" + strings.ReplaceAll(r.Addr, "
 // link is the machine's end of the host's cable; the kernel allows 15 letters.
 func (r *record) link(c Config) string {
 	return c.bridge() + "h" + r.Addr[strings.LastIndexByte(r.Addr, '.')+1:]
+}
+
+// mac is the hardware address of the host's end. It follows from the address,
+// so that the machine and the other hosts reach a host at once after Reset,
+// and need not first find out that its old one is gone.
+func (r *record) mac() string {
+	ip := net.ParseIP(r.Addr).To4()
+	return fmt.Sprintf("02:00:%02x:%02x:%02x:%02x", ip[0], ip[1], ip[2], ip[3])
 }
 
 func (r *record) dir(c Config) string     { return filepath.Join(c.hostsDir(), r.id()) }

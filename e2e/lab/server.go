@@ -34,6 +34,10 @@ func (c Config) fingerprint() (string, error) {
 	return key.Fingerprint(), nil
 }
 
+func (c Config) writeFingerprint(digits string) error {
+	return writeFile(filepath.Join(c.State, "standin.fingerprint"), digits+"\n", 0o644)
+}
+
 // Serve serves the mirror's cache and the stand-in repository on the bridge
 // until the context ends. The lab starts it as a process of its own, for all
 // groups and for as long as there are hosts.

@@ -48,12 +48,9 @@ func synapse() Package {
 		},
 	}
 	// Debian has these under other names; the rest are the same in both.
-	for name, debian := range map[string]string{
-		"register_new_matrix_user": "synapse_register_new_matrix_user",
-		"hash_password":            "synapse_hash_password",
-	} {
+	for _, name := range []string{"register_new_matrix_user", "hash_password"} {
 		p.Files = append(p.Files,
-			File{Path: venv + name, Link: "/usr/bin/" + debian},
+			File{Path: venv + name, Link: "/usr/bin/synapse_" + name},
 			File{Path: "/usr/bin/" + name, Link: venv + name})
 	}
 	for _, name := range []string{"synapse_port_db", "synapse_review_recent_signups", "synctl", "update_synapse_database"} {

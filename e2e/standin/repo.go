@@ -58,7 +58,7 @@ func Build(key *Key, packages []Package) (*Repo, error) {
 	return r, err
 }
 
-// Hash is equal for equal packages, whatever key signs them.
+// Hash is equal for equal packages in the same order, whatever key signs them.
 func Hash(packages []Package) string {
 	sum := sha256.New()
 	for _, p := range packages {
