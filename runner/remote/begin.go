@@ -90,8 +90,8 @@ func (s *starter) run(line string, bins map[string]agentFile) (*Conn, error) {
 		err = fmt.Errorf("no agent began within %v", startLimit)
 	}
 	if err != nil {
+		s.ended = p.ending() // and so all of its words are here
 		s.errs = p.errs.lines(showLines)
-		s.ended = p.ending()
 		p.end()
 		return nil, err
 	}

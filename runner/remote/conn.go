@@ -306,7 +306,6 @@ func (c *Conn) finish(err error) {
 		p.end(err)
 	}
 	c.up.close()
-	_ = c.proc.in.Close()
 	c.link.close()
 }
 
