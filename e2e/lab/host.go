@@ -183,10 +183,15 @@ func resolvConf() string {
 }
 
 // inside gives the host a view of the cgroups that begins at its own, as it
-// runs with a cgroup namespace but still sees the machine's mounts.
+// runs with a cgroup namespace but still sees the machine's mounts. With
+// --keep-unit nspawn leaves a reboot to its caller and says so by exit code 133.
 const inside = `umount -R /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup || exit 1
-exec env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn "$@"`
+export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
+while :; do
+	systemd-nspawn "$@"
+	[ $? = 133 ] || exit 1
+done`
 
 // boot starts the host's processes. Each host lives in a cgroup and a process
 // namespace of its own: with a shared tree, stopping a service on one host
@@ -247,9 +252,18 @@ func (h *record) leader() int {
 	if !h.Init.alive() {
 		return 0
 	}
-	for _, nspawn := range children(h.Init.PID) {
-		for _, pid := range children(nspawn) {
-			return pid
+	return findSystemd(h.Init.PID)
+}
+
+// findSystemd looks below unshare, the shell and nspawn. A child of nspawn that
+// is not systemd is nspawn itself, still preparing.
+func findSystemd(pid int) int {
+	for _, child := range children(pid) {
+		if name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", child)); string(name) == "systemd\n" {
+			return child
+		}
+		if found := findSystemd(child); found != 0 {
+			return found
 		}
 	}
 	return 0
