@@ -1,0 +1,144 @@
+package source
+
+import (
+	"fmt"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+func (c *converter) mapping(n *Node, y *yaml.Node, depth int) {
+	n.Fields = make([]Field, 0, len(y.Content)/2)
+	var merges []*Node
+	var mergePos Pos
+	seen := make(map[string]int, len(y.Content)/2)
+	for i := 0; i+1 < len(y.Content); i += 2 {
+		k, v := y.Content[i], y.Content[i+1]
+		kp := c.places.of(k.Line, k.Column)
+		if k.Kind == yaml.ScalarNode && k.Tag == "!!merge" && k.Style == 0 {
+			m := c.node(v, depth+1)
+			if merges != nil {
+				c.fail(kp, "<< stands twice in this map").WithHint("<<: [*first, *second]")
+				continue
+			}
+			merges, mergePos = c.merges(m), kp
+			continue
+		}
+		if c.template(n, y, k, v) {
+			return
+		}
+		key, ok := c.key(k, kp)
+		val := c.node(v, depth+1)
+		if !ok {
+			continue
+		}
+		if j, twice := seen[key]; twice {
+			c.fail(kp, "key %q stands twice in this map, first in line %d", key, n.Fields[j].KeyPos.Line)
+			continue
+		}
+		seen[key] = len(n.Fields)
+		n.Fields = append(n.Fields, Field{Key: key, KeyPos: kp, Value: val})
+	}
+	if merges != nil {
+		c.merge(n, merges, mergePos)
+	}
+}
+
+// template catches {{ x }} without quotes, which YAML reads as a map in a map.
+func (c *converter) template(n *Node, y, k, v *yaml.Node) bool {
+	if y.Style&yaml.FlowStyle == 0 || k.Kind != yaml.MappingNode || k.Style&yaml.FlowStyle == 0 {
+		return false
+	}
+	if v.Kind != yaml.ScalarNode || v.Value != "" || n.Pos.Line != k.Line {
+		return false
+	}
+	line := c.file.Line(n.Pos.Line)
+	if r := []rune(line); n.Pos.Col > len(r) || !strings.HasPrefix(string(r[n.Pos.Col-1:]), "{{") {
+		return false
+	}
+	c.fail(n.Pos, "a value that begins with {{ must be quoted").WithHint("quote it: %s", quoteLine(line, n.Pos.Col))
+	return true
+}
+
+// key is a map's key as text.
+func (c *converter) key(k *yaml.Node, at Pos) (string, bool) {
+	n := k
+	if k.Kind == yaml.AliasNode {
+		n = k.Alias
+	}
+	if n.Kind != yaml.ScalarNode {
+		c.fail(at, "a map's key must be text, not a list or a map")
+		return "", false
+	}
+	if n.Style&yaml.TaggedStyle != 0 {
+		if n.Tag == "!!str" {
+			return n.Value, true
+		}
+		c.fail(at, "a key cannot have the tag %s", n.Tag)
+		return "", false
+	}
+	if n.Style != 0 {
+		return n.Value, true
+	}
+	v, ok := resolve(n.Value)
+	if s, isText := v.(string); isText && ok {
+		return s, true
+	}
+	name := value.TypeName(v)
+	e := c.fail(at, "the key %s is of type %s, keys must be text", n.Value, name)
+	if n.Value == "" {
+		e.Msg = "a key is missing before the colon"
+		return "", false
+	}
+	e.Hint = fmt.Sprintf("quote it: %q:", n.Value)
+	return "", false
+}
+
+// merges are the maps that a << names, first to last.
+func (c *converter) merges(m *Node) []*Node {
+	list := []*Node{m}
+	if m.Kind == List {
+		list = m.Items
+	}
+	out := make([]*Node, 0, len(list))
+	for _, e := range list {
+		if e.Kind != Map {
+			c.fail(e.Pos, "<< takes a map or a list of maps, not a %s", e.TypeName())
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// merge puts the fields of merged maps before the own ones; an own key wins
+// over a merged one and the first map over the later, and as in PyYAML a key
+// keeps the place where it came first.
+func (c *converter) merge(n *Node, maps []*Node, at Pos) {
+	index := map[string]int{}
+	var fields []Field
+	add := func(f Field) {
+		if i, ok := index[f.Key]; ok {
+			fields[i] = f
+			return
+		}
+		index[f.Key] = len(fields)
+		fields = append(fields, f)
+	}
+	for i := len(maps) - 1; i >= 0; i-- {
+		for _, f := range maps[i].Fields {
+			add(f)
+		}
+	}
+	for _, f := range n.Fields {
+		add(f)
+	}
+	c.expanded += len(fields)
+	if c.expanded > maxExpanded && !c.dead {
+		c.dead = true
+		c.fail(at, "the aliases of this file stand for more than %d values", maxExpanded)
+	}
+	n.Fields = fields
+}
