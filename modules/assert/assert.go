@@ -35,7 +35,7 @@ type Result struct {
 func Task() *modules.Task {
 	return modules.Control[Args, Result]{
 		Name: "assert",
-		Doc: `Fail unless expressions hold
+		Doc: `Fails unless expressions hold.
 
 The expressions are evaluated on the controller before the task is done; one that is not true stands as "false" in that.`,
 		Example: `

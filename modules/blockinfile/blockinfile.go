@@ -59,7 +59,7 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "blockinfile",
-		Doc: `Make sure that a block of lines is in a file, between two marks
+		Doc: `Makes sure that a block of lines is in a file, between two marks, or is not.
 
 The marks are Ansible's, so that a block which Ansible wrote is found. Several blocks of one file need markers of their own.`,
 		Example: `

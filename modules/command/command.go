@@ -50,7 +50,7 @@ type Result struct {
 func Task() *modules.Task {
 	return modules.Action[Args, Result]{
 		Name: "command",
-		Doc: `Run a program on the host
+		Doc: `Runs a program on the host, without a shell.
 
 There is no shell: | > && * $HOME are plain text; shell understands them. An exit status other than 0 is a failure, and
 is registered all the same. Every run counts as changed unless read_only, creates or removes says otherwise.`,

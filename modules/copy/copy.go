@@ -66,10 +66,10 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "copy",
-		Doc: `Put a file or a text on the host
+		Doc: `Puts a file or a text on the host.
 
 The file is written beside its place and moved there, so that nobody sees half of it. Bytes cross the network only
-when the host's file differs. Folders are not copied: loop over their files, or use unarchive.`,
+when the host's file differs. Folders are not copied: loop over their files.`,
 		Example: `
 - name: a file from files/
   copy: {src: log.yaml, dest: /etc/matrix-synapse/log.yaml, owner: root, group: matrix-synapse, mode: "0640"}

@@ -32,7 +32,7 @@ type Result struct {
 func Task() *modules.Task {
 	return modules.Control[Args, Result]{
 		Name: "debug",
-		Doc: `Show a text or the value of an expression
+		Doc: `Shows a text or the value of an expression.
 
 It runs on the controller, in check mode too, and changes nothing.`,
 		Example: `

@@ -21,7 +21,7 @@ type Result struct {
 func Task() *modules.Task {
 	return modules.Control[Args, Result]{
 		Name: "fail",
-		Doc: `Fail with a message
+		Doc: `Fails with a message.
 
 Mostly together with when.`,
 		Example: `

@@ -70,7 +70,7 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "file",
-		Doc: `Make directories and links, set modes and owners, remove paths
+		Doc: `Makes directories and links, sets modes and owners, removes paths.
 
 Directories that must be made above the path get the same mode and owner.`,
 		Example: `

@@ -101,7 +101,7 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "get_url",
-		Doc: `Download a file to the host
+		Doc: `Downloads a file to the host.
 
 A file that is there is kept unless its checksum is another than the one given, or force is set. Give a checksum: it
 says what you mean, and a run that changes nothing then fetches nothing. Files of up to 16 MiB.`,

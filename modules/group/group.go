@@ -45,7 +45,7 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "group",
-		Doc: `Make or remove a group
+		Doc: `Makes, changes or removes a group.
 
 Only what stands in /etc/group is changed. A group that another source has (LDAP) is found, and an error where it would
 have to change.`,

@@ -36,7 +36,7 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "json",
-		Doc: `Write a data structure as a JSON file
+		Doc: `Writes a data structure as a JSON file.
 
 The whole file is written; what others added to it is replaced.`,
 		Example: `

@@ -57,7 +57,7 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "lineinfile",
-		Doc: `Make sure that a line is in a file, or is not
+		Doc: `Makes sure that a line is in a file, or is not.
 
 One line is meant. For several use blockinfile, for a whole file copy or template.`,
 		Example: `

@@ -63,7 +63,7 @@ func describeSpec(t *testing.T, what string, s *modules.Spec) {
 		if f.Doc == "" && !f.Private {
 			t.Errorf("%s %s has no doc", what, f.Name)
 		}
-		if strings.HasSuffix(f.Doc, ".") {
+		if strings.HasSuffix(f.Doc, ".") && !strings.HasSuffix(f.Doc, "...") {
 			t.Errorf("%s %s: doc ends in a full stop", what, f.Name)
 		}
 		for _, n := range append([]string{f.Name}, f.Aliases...) {

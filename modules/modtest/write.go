@@ -101,7 +101,7 @@ func (h *Host) Write(ctx context.Context, w modules.Write) error {
 		if w.Backup {
 			keep := *old
 			keep.given = true
-			h.Files[p+"."+h.Time.Format("20060102T150405")+"~"] = &keep
+			h.Files[p+"."+h.Time.Format("2006-01-02T15:04:05")+"~"] = &keep
 		}
 	}
 	f.apply(w.Attr)

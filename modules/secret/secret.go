@@ -67,7 +67,7 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "secret",
-		Doc: `Make a secret once, and read it ever after
+		Doc: `Makes a secret once, on the host, and reads it ever after.
 
 The secret is drawn on the host and kept in a file there, so that a rerun finds it and the laptop needs none. A file
 that is there is read and never written again: to change the secret, remove it. Its value is registered, and shown nowhere.`,

@@ -54,7 +54,7 @@ type Result struct {
 func Task() *modules.Task {
 	return modules.Control[Args, Result]{
 		Name: "set_fact",
-		Doc: `Set variables of the host for the rest of the run
+		Doc: `Sets variables of the host for the rest of the run.
 
 They are stronger than those of plays and roles.`,
 		Example: `

@@ -39,7 +39,7 @@ type Result struct {
 func Task() *modules.Task {
 	return modules.Action[Args, Result]{
 		Name: "shell",
-		Doc: `Run a line of shell on the host
+		Doc: `Runs a line of shell on the host.
 
 Where no shell is needed command is the better choice. Quote values from variables with quote(), and keep secrets out:
 give them by stdin or environment, since everybody on the host sees the arguments of a process.`,

@@ -29,7 +29,7 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "slurp",
-		Doc: `Read a file of the host
+		Doc: `Reads a file of the host.
 
 The content is registered in base64, as the bytes need not be text: {{ r.content | b64decode() }}.`,
 		Example: `

@@ -71,7 +71,7 @@ type Stat struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "stat",
-		Doc: `Look at a path
+		Doc: `Looks at a path.
 
 Nothing is changed, in check mode it is the same.`,
 		Example: `

@@ -37,7 +37,7 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "template",
-		Doc: `Render a template and put the text on the host
+		Doc: `Renders a template and puts the text on the host.
 
 The template is rendered on the controller, with the host's variables. The text crosses the network only when the
 host's file differs.`,

@@ -73,7 +73,7 @@ func add(a Args, s State) []modules.Step {
 		d := date(days(*a.Expires))
 		f.set("--expiredate", d, "expires", "", d)
 	}
-	if a.CreateHome {
+	if a.CreateHome && a.Home != noHome {
 		f.argv = append(f.argv, "--create-home")
 		if a.Skeleton != "" {
 			f.argv = append(f.argv, "--skel", string(a.Skeleton))

@@ -24,7 +24,7 @@ type Args struct {
 	Append     bool             `json:"append" default:"false" doc:"it stays in groups that are not listed"`
 	Comment    *string          `json:"comment" doc:"the GECOS field, mostly a name"`
 	Home       modules.FilePath `json:"home" doc:"its home directory"`
-	CreateHome bool             `json:"create_home" alias:"createhome" default:"true" doc:"make the home directory when it is missing"`
+	CreateHome bool             `json:"create_home" alias:"createhome" default:"true" doc:"make the home directory when it is missing; /nonexistent is never made"`
 	MoveHome   bool             `json:"move_home" default:"false" doc:"when home changes, move what the old one holds"`
 	Skeleton   modules.FilePath `json:"skeleton" doc:"directory whose files a new home gets, /etc/skel when not given"`
 	Shell      modules.FilePath `json:"shell" doc:"its login shell"`
@@ -97,7 +97,7 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "user",
-		Doc: `Make, change or remove an account
+		Doc: `Makes, changes or removes an account.
 
 Only what stands in /etc/passwd, shadow and group is changed. An account that another source has (LDAP) is found, and an
 error where it would have to change. A password never stands in a command's arguments.`,
@@ -148,11 +148,14 @@ func check(ctx context.Context, r modules.Reader, a Args) (State, error) {
 		if err != nil {
 			return s, err
 		}
-		s.homeless = !found
+		s.homeless = !found && home != noHome
 		s.moves = s.moves && a.MoveHome && home != s.Home
 	}
 	return s, nil
 }
+
+// noHome is where Debian's accounts without a home directory have it.
+const noHome = "/nonexistent"
 
 func there(ctx context.Context, r modules.Reader, p string) (bool, error) {
 	_, i, err := place.Follow(ctx, r, p)

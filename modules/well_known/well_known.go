@@ -95,7 +95,7 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "well_known",
-		Doc: `Write Matrix's .well-known documents
+		Doc: `Writes the .well-known documents by which a Matrix server is found.
 
 The documents are made of typed arguments and held to the specification before a host is touched. What is no longer
 asked for is removed. The web server must serve them on port 443 of the server's name, as application/json and, but for

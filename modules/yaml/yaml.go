@@ -39,7 +39,7 @@ type State struct {
 func Task() *modules.Task {
 	return modules.Module[Args, State]{
 		Name: "yaml",
-		Doc: `Write a data structure as a YAML file
+		Doc: `Writes a data structure as a YAML file.
 
 Whatever characters a value holds, a reader gets the same value back: there is nothing to quote and nothing to indent
 in the playbook. The whole file is written; what others added to it is replaced.`,

@@ -30,7 +30,7 @@ type File struct {
 // Args are those of modules that write a file whole or in part.
 type Args struct {
 	Attrs
-	Backup   bool   `json:"backup" doc:"keep the old file beside the new one, with the time in its name"`
+	Backup   bool   `json:"backup" default:"false" doc:"keep the old file beside the new one, with the time in its name"`
 	Validate string `json:"validate" doc:"command that must accept the new file before it replaces the old one; %s stands for its path"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/mxplay/mxplay/modules"
@@ -131,15 +132,10 @@ func LookIDs(ctx context.Context, r modules.Reader, owner, group string) (IDs, e
 	return ids, nil
 }
 
+// number reads decimal digits that fit an int of 32 bits; a longer number is looked up as a name.
 func number(s string) (int, bool) {
-	n := 0
-	for _, c := range s {
-		if c < '0' || c > '9' || n > 1<<31 {
-			return 0, false
-		}
-		n = n*10 + int(c-'0')
-	}
-	return n, s != ""
+	n, err := strconv.ParseInt(s, 10, 32)
+	return int(n), err == nil && s[0] >= '0' && s[0] <= '9'
 }
 
 // MissingDirs are the directories above p that do not exist, from the top; why
