@@ -61,7 +61,6 @@ type code struct {
 	single node        // the expression, when the text is exactly one {{ }}
 	plain  bool        // no expression inside
 	text   string      // the text, when plain
-	decls  []string    // names of macros, imports and the like, of template files
 	incs   []Include   // what it imports and includes
 	header fileOptions // of template files
 }

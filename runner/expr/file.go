@@ -78,7 +78,6 @@ type fileParser struct {
 	body     *[]stmt // where statements go now
 	trim     bool    // the next text loses the white space at its start
 	newline  bool    // the next text loses one newline at its start
-	loops    int
 }
 
 type pendingCall struct {
@@ -191,11 +190,13 @@ func (p *fileParser) header() {
 
 // text adds text that a tag with a mark follows.
 func (p *fileParser) text(s string, mark byte, statement bool) {
+	lineStart := p.i == 0 || p.src[p.i-1] == '\n'
 	if p.trim {
 		s = strings.TrimLeft(s, " \t\r\n")
 	} else if p.newline {
-		s = strings.TrimPrefix(s, "\r")
-		s = strings.TrimPrefix(s, "\n")
+		if rest, ok := strings.CutPrefix(strings.TrimPrefix(s, "\r"), "\n"); ok {
+			s, lineStart = rest, true
+		}
 	}
 	p.trim, p.newline = false, false
 	switch {
@@ -203,7 +204,7 @@ func (p *fileParser) text(s string, mark byte, statement bool) {
 		s = strings.TrimRight(s, " \t\r\n")
 	case statement && p.opts.lstrip && mark != '+':
 		line := s[strings.LastIndexByte(s, '\n')+1:]
-		if strings.TrimLeft(line, " \t") == "" && (len(line) < len(s) || p.atLineStart(len(s))) {
+		if strings.TrimLeft(line, " \t") == "" && (len(line) < len(s) || lineStart) {
 			s = s[:len(s)-len(line)]
 		}
 	}
@@ -211,10 +212,6 @@ func (p *fileParser) text(s string, mark byte, statement bool) {
 		*p.body = append(*p.body, textStmt(s))
 	}
 }
-
-// atLineStart tells whether the text of n bytes that ends at the next tag
-// begins a line of the file.
-func (p *fileParser) atLineStart(n int) bool { return p.i == 0 || p.src[p.i-1] == '\n' }
 
 // after sets what the end of a tag does to the text behind it.
 func (p *fileParser) after(l *lexed, statement bool) {
@@ -264,7 +261,7 @@ func (p *fileParser) tag(j int, mark byte) bool {
 			p.fail(err)
 			return false
 		}
-		open := j + strings.Index(p.src[j:], "%}")
+		open := j + 2 + strings.Index(p.src[j+2:], "%}")
 		close := open + 2 + len(body)
 		if p.src[open-1] == '-' {
 			body = strings.TrimLeft(body, " \t\r\n")

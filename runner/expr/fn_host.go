@@ -40,7 +40,7 @@ func hostFunctions() []*Function {
 		{Name: "pipe", Params: []Param{p("command", KString)}, Result: KString, impure: true, Doc: "what a command of the controller's shell prints, without the white space at its end; it has a minute.",
 			Example: []string{`pipe("echo a")`, `"a"`},
 			call:    callPipe},
-		{Name: "password", Params: []Param{p("path", KString), opt("length", KInt, "20"), opt("chars", KString, "letters, digits and .,:-_")}, Result: KString, impure: true,
+		{Name: "password", Params: []Param{p("path", KString), opt("length", KInt, "20"), opt("chars", KString, "letters, digits and .,:-_")}, Result: KString, impure: true, secret: true,
 			Doc:     "the password in a file on the controller; when the file is not there, it is made with random characters. With /dev/null each use has its own.",
 			Example: []string{`length(password("/dev/null", 12))`, `12`},
 			call:    callPassword},

@@ -240,7 +240,7 @@ func listFunctions() []*Function {
 					}
 					row := append(value.List{}, l[at:at+size]...)
 					at += size
-					if len(c.args) > 2 && i >= more && more > 0 {
+					if len(c.args) > 2 && i >= more {
 						row = append(row, c.args[2])
 					}
 					out = append(out, row)

@@ -109,7 +109,7 @@ func textFunctions() []*Function {
 				return keep + end, nil
 			}},
 		{Name: "wordcount", Params: []Param{text}, Result: KInt, Doc: "how many words are in text.", Example: []string{`wordcount("a b")`, `2`},
-			call: func(c *call) (value.Value, error) { return int64(len(strings.Fields(c.str(0)))), nil }},
+			call: func(c *call) (value.Value, error) { return int64(len(wordText.FindAllString(c.str(0), -1))), nil }},
 		{Name: "human_readable", Params: []Param{p("size", KText), opt("bits", KBool, "false"), opt("unit", KString|KNull, "the largest")}, Result: KString, Doc: "a number of bytes (or bits) for people.",
 			Example: []string{`human_readable(1048576)`, `"1.00 MB"`, `human_readable(10)`, `"10.00 Bytes"`},
 			call:    callHumanReadable},
@@ -322,6 +322,8 @@ func formatOne(c *call, spec, verb string, precise bool, v value.Value) (string,
 	}
 	return "", c.errorf("%%%s is unknown", verb)
 }
+
+var wordText = regexp.MustCompile(`[\pL\pN_]+`)
 
 var sizeUnits = []struct {
 	letter string

@@ -19,6 +19,7 @@ type Function struct {
 	Example []string // expression, its value as an expression; run as a test
 
 	impure bool // its result is kept per host, use and arguments
+	secret bool // its result is a secret
 	lazy   bool // it evaluates its arguments itself; undefined ones may reach it
 	call   func(c *call) (value.Value, error)
 }
@@ -243,6 +244,9 @@ func (n *callNode) eval(ev *evaluator) (value.Value, error) {
 	}
 	if err != nil {
 		return nil, placed(err, ev, n)
+	}
+	if n.fn.secret {
+		ev.addTaint(SecretValue(v))
 	}
 	return v, ev.produceValue(n, v)
 }

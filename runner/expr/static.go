@@ -87,8 +87,7 @@ type static struct {
 	o      *origin
 	env    TypeEnv // nil: only names are wanted
 	proven *proof
-	items  []Type // of #
-	accs   []Type
+	items  []Type            // of #
 	locals []map[string]Type // of a template file
 	refs   []Ref
 	errs   []*source.Error

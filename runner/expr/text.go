@@ -181,8 +181,8 @@ func parseText(src string) *parsed {
 
 // rawBlock reads the statement at i; of a raw block also its body.
 func rawBlock(src string, i int) (word, body string, after int, err *perr) {
-	end := strings.Index(src[i:], "%}")
-	if end < 0 {
+	end := strings.Index(src[i+2:], "%}") + 2
+	if end < 2 {
 		return "", "", 0, &perr{off: i, msg: `no "%}" ends what begins here`, hint: `write {{ "{%" }} for the two characters themselves`}
 	}
 	inner := strings.Trim(src[i+2:i+end], "-+ \t\r\n")
@@ -206,8 +206,8 @@ func findEndRaw(s string) (int, int) {
 			return -1, -1
 		}
 		j += from
-		k := strings.Index(s[j:], "%}")
-		if k < 0 {
+		k := strings.Index(s[j+2:], "%}") + 2
+		if k < 2 {
 			return -1, -1
 		}
 		if strings.Trim(s[j+2:j+k], "-+ \t\r\n") == "endraw" {
