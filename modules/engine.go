@@ -113,6 +113,11 @@ type looker struct{ Reader }
 // converge is the whole life of a module's call: look, plan, act, and look
 // again until nothing is left to do but events that were done.
 func (m Module[A, S]) converge(ctx context.Context, h Host, a A, r Input, out *Outcome) {
+	a, err := expandHomes(ctx, h, a)
+	if err != nil {
+		out.stop(err, r.Plan)
+		return
+	}
 	var done []Step // events that ran: a re-check may plan them again
 	more := true    // the last plan said that it was not the whole one
 	for round := 1; ; round++ {
@@ -192,8 +197,9 @@ func (x Action[A, R]) Task() *Task {
 func (x Action[A, R]) act(ctx context.Context, h Host, a A, r Input, out *Outcome) {
 	var res R
 	out.Result = public(res)
-	needed, err := true, error(nil)
-	if x.Needed != nil {
+	a, err := expandHomes(ctx, h, a)
+	needed := true
+	if err == nil && x.Needed != nil {
 		needed, err = x.Needed(ctx, looker{h}, a)
 	}
 	if err != nil {

@@ -97,9 +97,6 @@ func (s *Spec) Names() []string {
 // zero ("0644"), or chmod's symbols ("u=rwX,go=rX"). "" leaves a mode as it is.
 type Mode string
 
-// FilePath is an absolute path on the host.
-type FilePath string
-
 // SpecOf describes T by its fields' types and tags. It panics on a type that
 // has no form in a playbook: a mistake of the module, found by its first test.
 func SpecOf[T any]() *Spec { return specOf(reflect.TypeFor[T]()) }

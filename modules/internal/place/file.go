@@ -248,9 +248,9 @@ func Into(ctx context.Context, r modules.Reader, dest, name string) (string, err
 	return path.Join(dest, path.Base(name)), nil
 }
 
-// Absolute refuses a path that does not begin at the root.
+// Absolute refuses a path that begins neither at the root nor at a home directory.
 func Absolute(arg string, p modules.FilePath) error {
-	if !path.IsAbs(string(p)) {
+	if !p.Absolute() {
 		return fmt.Errorf("%s must be an absolute path, found %q", arg, string(p))
 	}
 	return nil

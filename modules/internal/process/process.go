@@ -24,7 +24,7 @@ type Args struct {
 
 // Validate refuses a directory that is not absolute.
 func (a Args) Validate() error {
-	if a.Chdir != "" && !path.IsAbs(string(a.Chdir)) {
+	if a.Chdir != "" && !a.Chdir.Absolute() {
 		return fmt.Errorf("chdir must be an absolute path, found %q", string(a.Chdir))
 	}
 	return nil
