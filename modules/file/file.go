@@ -236,7 +236,11 @@ func planTouch(a Args, s State) ([]modules.Step, error) {
 			return nil, fmt.Errorf("%s leads to %s, which does not exist", s.link.Path, s.link.Info.Target)
 		}
 		steps, err := f.Plan(s.link)
-		if err == nil && a.Mtime != "" && a.Mtime != "now" && a.Mtime != "preserve" {
+		switch {
+		case err != nil || a.Mtime == "preserve":
+		case a.Mtime == "" || a.Mtime == "now":
+			steps = append(steps, touch(s.link.Path, s.now))
+		default:
 			err = modules.NotYetf("the time is set once the file is there")
 		}
 		return steps, err
@@ -245,21 +249,26 @@ func planTouch(a Args, s State) ([]modules.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, t := s.seen.Path, s.now
-	step := modules.Step{What: "touch " + p, Do: func(ctx context.Context, h modules.Host) error {
+	switch p := s.seen.Path; a.Mtime {
+	case "preserve":
+	case "", "now":
+		steps = append(steps, touch(p, s.now))
+	default:
+		t, err := time.Parse(timeFormat, a.Mtime)
+		if err != nil || s.seen.Info.Mtime.Equal(t) {
+			return steps, err
+		}
+		step := touch(p, t)
+		step.Event = false
+		step.From, step.To = s.seen.Info.Mtime.UTC().Format(time.RFC3339)+"\n", t.Format(time.RFC3339)+"\n"
+		steps = append(steps, step)
+	}
+	return steps, nil
+}
+
+// touch is an event: a touch is done whenever it is asked for.
+func touch(p string, t time.Time) modules.Step {
+	return modules.Step{What: "touch " + p, Event: true, Do: func(ctx context.Context, h modules.Host) error {
 		return h.SetAttr(ctx, p, modules.Attr{Mtime: &t})
 	}}
-	switch a.Mtime {
-	case "preserve":
-		return steps, nil
-	case "", "now":
-		step.Event = true // whenever it is asked for
-	default:
-		t, _ = time.Parse(timeFormat, a.Mtime)
-		if s.seen.Info.Mtime.Equal(t) {
-			return steps, nil
-		}
-		step.From, step.To = s.seen.Info.Mtime.UTC().Format(time.RFC3339)+"\n", t.Format(time.RFC3339)+"\n"
-	}
-	return append(steps, step), nil
 }
