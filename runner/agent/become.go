@@ -154,11 +154,12 @@ func (s *accounts) become(ctx context.Context, u modules.User, acc wire.Account)
 	case <-ctx.Done():
 		err = &becomeError{fmt.Sprintf("become: %s does not answer", m.name), false}
 	}
-	d.close()
 	if err == nil {
+		d.close()
 		p.out = out
 		return p, nil
 	}
+	defer d.close()
 	if errors.Is(err, boot.ErrEnded) {
 		// What it had to say may come a moment after its stdout ended.
 		_ = within(ctx, end)
@@ -268,6 +269,7 @@ func (d *dialogue) refusal(stderr string) error {
 	}
 	text = strings.ReplaceAll(text, d.script, "...")
 	text = strings.ReplaceAll(text, d.nonce, "")
+	text = strings.ReplaceAll(text, "Password: ", "Password:\n") // the answer's line end is not shown
 	lines := modules.LastLines(text, 3)
 	for i := range lines {
 		lines[i] = strings.TrimPrefix(strings.TrimSpace(lines[i]), d.m.name+": ")

@@ -192,7 +192,14 @@ func TestSilenceEndsTheAgent(t *testing.T) {
 // noneLeft fails if a process with this in its command line lives.
 func noneLeft(t *testing.T, argv string) {
 	t.Helper()
-	if pids := running(argv); len(pids) > 0 {
+	pids := running(argv)
+	for range 20 { // killed is not yet gone
+		if len(pids) > 0 {
+			time.Sleep(25 * time.Millisecond)
+			pids = running(argv)
+		}
+	}
+	if len(pids) > 0 {
 		for _, p := range pids {
 			_ = syscall.Kill(p, syscall.SIGKILL)
 		}

@@ -18,8 +18,9 @@ import (
 // systemd is the door to process 1 over D-Bus: root through its private
 // socket, which needs no bus daemon, others through the system bus.
 type systemd struct {
-	mu   sync.Mutex
-	conn *dbus.Conn
+	mu      sync.Mutex
+	conn    *dbus.Conn
+	private bool // it is process 1 itself at the other end, and no bus
 }
 
 const (
@@ -50,20 +51,37 @@ func (s *systemd) connect(ctx context.Context) (*dbus.Conn, error) {
 	// The connection outlives the call that made it.
 	var c *dbus.Conn
 	var err error
-	if os.Geteuid() == 0 {
+	s.private = os.Geteuid() == 0
+	if s.private {
 		if c, err = dbus.Dial(privateBus); err == nil {
-			if err = c.Auth([]dbus.Auth{dbus.AuthExternal("0")}); err != nil {
+			if err = errors.Join(c.Auth([]dbus.Auth{dbus.AuthExternal("0")}), wake(ctx, c)); err != nil {
 				c.Close()
 			}
 		}
 	}
-	if os.Geteuid() != 0 || err != nil {
+	if !s.private || err != nil {
+		s.private = false
 		if c, err = dbus.ConnectSystemBus(); err != nil {
 			return nil, fmt.Errorf("systemd: %w", err)
 		}
 	}
 	s.conn = c
 	return c, nil
+}
+
+// wake makes process 1 read. When a first message arrives together with the
+// end of the handshake, it lies in its buffer, unseen, until more comes.
+func wake(ctx context.Context, c *dbus.Conn) error {
+	var err error
+	for wait := 3 * time.Millisecond; wait < 5*time.Second; wait *= 2 {
+		ping, cancel := context.WithTimeout(ctx, wait)
+		err = c.Object(busName, managerPath).CallWithContext(ping, "org.freedesktop.DBus.Peer.Ping", 0).Err
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("systemd does not answer: %w", err)
 }
 
 func (s *systemd) close() {

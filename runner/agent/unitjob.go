@@ -60,8 +60,15 @@ func (s *systemd) job(ctx context.Context, method, name string, more ...any) (st
 			<-signals
 		}
 	}()
-	_ = c.AddMatchSignalContext(ctx, dbus.WithMatchInterface("org.freedesktop.systemd1.Manager"), dbus.WithMatchMember("JobRemoved"))
-	_, _ = s.ask(ctx, managerPath, manager+"Subscribe")
+	if !s.private { // a bus passes on only what was asked for; process 1 itself never answers that question
+		match := []dbus.MatchOption{dbus.WithMatchInterface("org.freedesktop.systemd1.Manager"), dbus.WithMatchMember("JobRemoved")}
+		if err := c.AddMatchSignalContext(ctx, match...); err != nil {
+			return "", dbusError(err)
+		}
+		if _, err := s.ask(ctx, managerPath, manager+"Subscribe"); err != nil {
+			return "", err
+		}
+	}
 	args := append([]any{name, "replace"}, more...)
 	call, err := s.ask(ctx, managerPath, manager+method, args...)
 	if err != nil {
