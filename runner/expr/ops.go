@@ -441,7 +441,10 @@ func arithFloat(op string, a, b float64) (value.Value, *perr) {
 			break
 		}
 		f = math.Mod(a, b)
-		if f != 0 && (f < 0) != (b < 0) {
+		switch {
+		case f == 0:
+			f = math.Copysign(0, b)
+		case (f < 0) != (b < 0):
 			f += b
 		}
 	default:

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/mxplay/mxplay/runner/source"
-	"github.com/mxplay/mxplay/runner/value"
 )
 
 // Ref is a variable that an expression reads.
@@ -91,113 +90,6 @@ type static struct {
 	locals []map[string]Type // of a template file
 	refs   []Ref
 	errs   []*source.Error
-}
-
-// proof is a list of paths that are defined.
-type proof struct {
-	path string
-	next *proof
-}
-
-func prove(p *proof, paths []string) *proof {
-	for _, s := range paths {
-		p = &proof{s, p}
-	}
-	return p
-}
-
-// has tells whether a path is defined: it was proven, or one below it was.
-func (p *proof) has(path string) bool {
-	for ; p != nil; p = p.next {
-		if strings.HasPrefix(p.path, path) && (len(p.path) == len(path) || p.path[len(path)] == '.') {
-			return true
-		}
-	}
-	return false
-}
-
-// with runs f where more paths are defined.
-func (s *static) with(paths []string, f func()) {
-	old := s.proven
-	s.proven = prove(old, paths)
-	f()
-	s.proven = old
-}
-
-// fact is the path of a node as proofs name it; "" when it is none.
-func fact(n node) string {
-	id, members, whole, ok := staticPath(n)
-	if !ok || !whole {
-		return ""
-	}
-	return strings.Join(append([]string{id.name}, members...), ".")
-}
-
-// facts are the paths that are defined when n came out as want.
-func facts(n node, want bool) []string {
-	one := func(n node) []string {
-		if f := fact(n); f != "" {
-			return []string{f}
-		}
-		return nil
-	}
-	switch n := n.(type) {
-	case *notNode:
-		return facts(n.n, !want)
-	case *logicNode:
-		if n.or != want {
-			return append(facts(n.l, want), facts(n.r, want)...)
-		}
-		var both []string
-		right := facts(n.r, want)
-		for _, f := range facts(n.l, want) {
-			if slices.Contains(right, f) {
-				both = append(both, f)
-			}
-		}
-		return both
-	case *callNode:
-		switch n.fn.Name {
-		case "defined":
-			if want {
-				return one(n.args[0])
-			}
-		case "default":
-			if b, ok := constBool(n.args[1]); ok && b != want {
-				return one(n.args[0])
-			}
-		}
-	case *coalesceNode:
-		if b, ok := constBool(n.r); ok && b != want {
-			return one(n.l)
-		}
-	case *compareNode:
-		// default(x, "") == "a" and default(x, "") != "" are true only of a defined x
-		if len(n.links) != 1 {
-			return nil
-		}
-		k := n.links[0]
-		lit, ok := k.n.(*litNode)
-		if !ok || k.op != "==" && k.op != "!=" {
-			return nil
-		}
-		var path, instead node
-		switch l := n.first.(type) {
-		case *callNode:
-			if l.fn.Name == "default" {
-				path, instead = l.args[0], l.args[1]
-			}
-		case *coalesceNode:
-			path, instead = l.l, l.r
-		}
-		if d, ok := instead.(*litNode); ok {
-			same := value.Equal(d.v, lit.v)
-			if (same == (k.op == "!=")) == want {
-				return one(path)
-			}
-		}
-	}
-	return nil
 }
 
 func (s *static) errorf(n node, format string, args ...any) *source.Error {
@@ -513,67 +405,4 @@ func (s *static) arith(n *binNode) Type {
 		}
 	}
 	return Any
-}
-
-// call checks a call's arguments and tells its result.
-func (s *static) call(n *callNode) Type {
-	name := n.fn.Name
-	args := make([]Type, len(n.args))
-	for i, a := range n.args {
-		if c, ok := a.(*closureNode); ok {
-			elem := Any
-			if i > 0 && args[0].Elem != nil {
-				elem = *args[0].Elem
-			}
-			s.items = append(s.items, elem)
-			if takesTest[name] {
-				s.cond(c.body)
-				args[i] = Of(KBool)
-			} else {
-				args[i] = s.typ(c.body, false)
-			}
-			s.items = s.items[:len(s.items)-1]
-			continue
-		}
-		guarded := i == 0 && (name == "default" || name == "defined" || name == "mandatory" || name == "omit")
-		if name == "ternary" && i == 0 {
-			s.cond(a)
-			continue
-		}
-		args[i] = s.typ(a, guarded)
-		p, _ := n.fn.param(i)
-		if _, lit := a.(*litNode); lit || guarded || p.Kind == 0 || args[i].Kind == 0 || args[i].Kind&(p.Kind|KObject) != 0 {
-			continue
-		}
-		s.errorf(a, "%s of %s() is %s, not %s", p.Name, name, p.Kind.a(), args[i].Kind.a()).Hint = "its form is " + n.fn.usage()
-	}
-	switch name {
-	case "default":
-		if args[0].Kind == 0 || args[1].Kind == 0 {
-			return Any
-		}
-		return args[0].Union(args[1])
-	case "ternary", "mandatory":
-		return Any
-	case "filter", "sortBy", "unique", "sort", "reverse", "shuffle":
-		if args[0].Kind == KList {
-			return args[0]
-		}
-	case "map":
-		return ListOf(args[1])
-	case "find", "first", "last", "min", "max", "findLast":
-		if args[0].Kind == KList && args[0].Elem != nil {
-			return *args[0].Elem
-		}
-	}
-	if n.fn.Result == KAny {
-		return Any
-	}
-	return Of(n.fn.Result)
-}
-
-// takesTest are the functions whose closure is true or false.
-var takesTest = map[string]bool{
-	"filter": true, "any": true, "all": true, "none": true, "one": true, "count": true,
-	"find": true, "findLast": true, "findIndex": true, "findLastIndex": true,
 }
