@@ -21,7 +21,7 @@ const (
 )
 
 // begin starts the agent over a link and hears its Hello.
-func (d *Dialer) begin(ctx context.Context, l link, t Target) (*Conn, error) {
+func (d *Dialer) begin(ctx context.Context, l link, t Target) (*session, error) {
 	stop := context.AfterFunc(ctx, l.close)
 	defer stop()
 	s := &starter{d: d, l: l, t: t}
@@ -53,7 +53,7 @@ type starter struct {
 }
 
 // script runs the bootstrap script, sending the agent if the host has none.
-func (s *starter) script(force bool) (*Conn, error) {
+func (s *starter) script(force bool) (*session, error) {
 	bins, err := s.d.binaries()
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (s *starter) script(force bool) (*Conn, error) {
 var agentArgs = []string{"serve"}
 
 // run runs a command line that ends in an agent.
-func (s *starter) run(line string, bins map[string]agentFile) (*Conn, error) {
+func (s *starter) run(line string, bins map[string]agentFile) (*session, error) {
 	p, err := s.l.run(line)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (s *starter) run(line string, bins map[string]agentFile) (*Conn, error) {
 	return c, nil
 }
 
-func (s *starter) talk(p *process, r *bufio.Reader, w io.Writer, bins map[string]agentFile) (*Conn, error) {
+func (s *starter) talk(p *process, r *bufio.Reader, w io.Writer, bins map[string]agentFile) (*session, error) {
 	for {
 		a, err := boot.Read(r)
 		s.noise = append(s.noise, a.Noise...)
@@ -130,7 +130,7 @@ func (s *starter) talk(p *process, r *bufio.Reader, w io.Writer, bins map[string
 	if err := f.Into(&hello); err != nil {
 		return nil, err
 	}
-	return newConn(s.d, s.t, s.l, p, wc, hello), nil
+	return newSession(s.d, s.t, s.l, p, wc, hello), nil
 }
 
 // again tells that the script ran what it found cached, and that did not work.

@@ -19,7 +19,7 @@ import (
 // byFiles is the second way to start the agent, for login shells that do not
 // take the script: the agent is put in place over SFTP, and the command is
 // its bare path, which every shell can run.
-func (s *starter) byFiles() (*Conn, error) {
+func (s *starter) byFiles() (*session, error) {
 	fs, err := s.l.files()
 	if err != nil {
 		return nil, err

@@ -15,41 +15,41 @@ import (
 const filesAbove = 8 << 20
 
 // supply answers an agent that needs content.
-func (c *Conn) supply(n wire.Need) {
-	if c.d.o.Content == nil {
-		_ = c.w.SendFail(n.Stream, "this run has no content")
+func (s *session) supply(n wire.Need) {
+	if s.d.o.Content == nil {
+		_ = s.w.SendFail(n.Stream, "this run has no content")
 		return
 	}
-	r, size, err := c.d.o.Content(n.Hash)
+	r, size, err := s.d.o.Content(n.Hash)
 	if err != nil {
-		_ = c.w.SendFail(n.Stream, err.Error())
+		_ = s.w.SendFail(n.Stream, err.Error())
 		return
 	}
 	// An agent of another account cannot open what lies in the first one's directory.
 	if size > filesAbove && n.Stream>>24 == 0 {
-		if name, ok := c.putFile(r, n.Hash); ok {
+		if name, ok := s.putFile(r, n.Hash); ok {
 			_ = r.Close()
-			_ = c.w.SendPath(n.Stream, name)
+			_ = s.w.SendPath(n.Stream, name)
 			return
 		}
 		_ = r.Close() // some of it was read: from the beginning
-		if r, _, err = c.d.o.Content(n.Hash); err != nil {
-			_ = c.w.SendFail(n.Stream, err.Error())
+		if r, _, err = s.d.o.Content(n.Hash); err != nil {
+			_ = s.w.SendFail(n.Stream, err.Error())
 			return
 		}
 	}
 	defer r.Close()
-	_ = c.w.SendBlob(c.life, n.Stream, r)
+	_ = s.w.SendBlob(s.life, n.Stream, r)
 }
 
 // putFile puts content into the agent's directory; false when that cannot be
 // done, and the content then goes over the wire.
-func (c *Conn) putFile(r io.Reader, hash string) (string, bool) {
-	fs := c.up.client(c.link)
+func (s *session) putFile(r io.Reader, hash string) (string, bool) {
+	fs := s.up.client(s.link)
 	if fs == nil {
 		return "", false
 	}
-	name := path.Join(c.hello.Dir, fmt.Sprintf("content-%.16s-%s", hash, rand.Text()[:8]))
+	name := path.Join(s.hello.Dir, fmt.Sprintf("content-%.16s-%s", hash, rand.Text()[:8]))
 	return name, upload(fs, name, r, 0o600) == nil
 }
 

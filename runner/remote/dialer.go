@@ -89,14 +89,23 @@ func (d *Dialer) notice(host, text string) {
 // Dial connects to a host and starts the agent there. Errors are
 // *UnreachableError, but for ErrNoAgent and the end of ctx.
 func (d *Dialer) Dial(ctx context.Context, t Target) (*Conn, error) {
+	s, err := d.open(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return newConn(d, t, s), nil
+}
+
+// open makes a line to an agent.
+func (d *Dialer) open(ctx context.Context, t Target) (*session, error) {
 	if _, err := d.binaries(); err != nil {
 		return nil, fmt.Errorf("%s: %w", t.Name, err)
 	}
 	l, err := d.link(ctx, t)
 	if err == nil {
-		var c *Conn
-		if c, err = d.begin(ctx, l, t); err == nil {
-			return c, nil
+		var s *session
+		if s, err = d.begin(ctx, l, t); err == nil {
+			return s, nil
 		}
 		l.close()
 	}

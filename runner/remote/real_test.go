@@ -210,3 +210,55 @@ func TestRealContent(t *testing.T) {
 		_ = c.Close()
 	}
 }
+
+// With Redial a cut is survived: what had not begun is done, what was done is not done again.
+func TestRealRedial(t *testing.T) {
+	k, cfg := newRealKit(t)
+	k.o.Redial = 20 * time.Second
+	dir := t.TempDir()
+	cfg.Shell = []string{"/bin/sh", "-c", `exec unshare -m /bin/sh -c 'mount --bind ` + dir + ` /run && exec /bin/sh -c "$1"' sh "$1"`, "sh"}
+	s := k.server(cfg)
+	k.known(s)
+	c := k.dial(k.dialer(), target(s))
+	log := filepath.Join(t.TempDir(), "log")
+	add := func(text string) wire.Call {
+		return task("command", m{"argv": []string{"/bin/sh", "-c", "echo " + text + " >> " + log}})
+	}
+	k.outcome(c.Start(add("one"), nil))
+	slow := c.Start(task("command", m{"argv": []string{"/bin/sh", "-c", "echo two >> " + log + "; sleep 1000"}}), nil)
+	looks := c.Start(task("file", m{"path": filepath.Join(dir, "d"), "state": "directory"}), nil)
+	after := c.Start(add("three"), nil)
+	chained := add("never")
+	chained.Chain = true
+	bad := c.Start(task("command", m{"argv": []string{"false"}}), nil)
+	never := c.Start(chained, nil)
+	for i := 0; !strings.Contains(read(log), "two"); i++ {
+		if i > 500 {
+			t.Fatal("it does not begin")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.Cut()
+	r, _, err := slow.Next(k.ctx())
+	var unknown *UnknownError
+	if err == nil && !r.Outcome.Failed || err != nil && !errors.As(err, &unknown) {
+		t.Errorf("the one that was cut: %+v %v", r.Outcome, err)
+	}
+	k.outcome(looks)
+	k.outcome(after)
+	if r, _, err := bad.Next(k.ctx()); err != nil || !r.Outcome.Failed {
+		t.Errorf("bad: %+v %v", r, err)
+	}
+	if r, _, err := never.Next(k.ctx()); err != nil || !r.NotBegun {
+		t.Errorf("never: %+v %v", r, err)
+	}
+	k.outcome(c.Start(add("four"), nil))
+	if got := read(log); got != "one\ntwo\nthree\nfour\n" {
+		t.Errorf("the log is %q", got)
+	}
+	if len(k.told) != 1 || !strings.Contains(k.told[0], "it was made again after") {
+		t.Errorf("told %q", k.told)
+	}
+}
+
+func read(path string) string { b, _ := os.ReadFile(path); return string(b) }

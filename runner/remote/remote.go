@@ -31,6 +31,9 @@ type Options struct {
 	Silence        time.Duration // without a frame, after which the other side is taken for gone; 30 s when zero
 	ConnectTimeout time.Duration // for hosts whose configuration names none; 10 s when zero
 
+	// Redial is how long a lost connection is tried to be made again; zero: not at all.
+	Redial time.Duration
+
 	KnownHosts      []string // instead of the files that the configuration names
 	HostKeyChecking string   // StrictHostKeyChecking, when neither the inventory nor its arguments say: yes, accept-new or no
 	NoConfig        bool     // read no ssh configuration: neither the user's nor the system's

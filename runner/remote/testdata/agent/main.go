@@ -81,6 +81,10 @@ func run(conn *wire.Conn, c wire.Call) {
 		switch c.Task {
 		case "echo":
 			_ = conn.Send(wire.TEvent, wire.Event{ID: c.ID, Item: i, Text: text})
+		case "once": // hangs after its first item
+			if text == "b" && len(c.Items) > 1 {
+				select {}
+			}
 		case "exit":
 			fmt.Fprintln(os.Stderr, "last words")
 			os.Exit(7)
