@@ -184,7 +184,9 @@ func plan(a Args, s State) ([]modules.Step, error) {
 	}
 	write := &steps[len(steps)-1]
 	write.What += ", from " + a.URL
-	write.Event = a.Force && !known && s.seen.Info != nil
+	if a.Force && !known { // nothing can tell that it was done: the same event each time
+		write.What, write.Event = "fetch "+s.seen.Path+" from "+a.URL, true
+	}
 	write.From, write.To = "", ""
 	if s.seen.Info != nil && s.sum != "" {
 		write.From = s.sum + "\n"
