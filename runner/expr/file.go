@@ -256,7 +256,10 @@ func (p *fileParser) tag(j int, mark byte) bool {
 		return true
 	}
 	if word := tagWord(p.src, start); word == "raw" {
-		_, body, after, err := rawBlock(p.src, j)
+		w, body, after, err := rawBlock(p.src, j)
+		if err == nil && w != word {
+			err = &perr{off: j, msg: "a raw block is written {% raw %}…{% endraw %}"}
+		}
 		if err != nil {
 			p.fail(err)
 			return false
