@@ -132,10 +132,31 @@ func TestCheckModeCannotWrite(t *testing.T) {
 	p := filepath.Join(t.TempDir(), "f")
 	c.send(wire.Call{Task: "sneaky", Plan: true}, doArgs{Argv: []string{p}})
 	r, _ := c.result()
-	has(t, r.Outcome.Msg, modules.ErrDoor.Error())
-	if exists(p) {
-		t.Fatal("it wrote")
+	if !r.Outcome.Failed || exists(p) {
+		t.Fatalf("it wrote: %+v", r)
 	}
+	h := doors(t)
+	h.looking = true
+	one := func(err error) {
+		t.Helper()
+		if !errors.Is(err, modules.ErrDoor) {
+			t.Errorf("got %v", err)
+		}
+	}
+	one(h.Write(bg, modules.Write{Path: p}))
+	one(h.Mkdir(bg, p, modules.Attr{}))
+	one(h.Link(bg, "x", p, false))
+	one(h.SetAttr(bg, p, modules.Attr{}))
+	one(h.Remove(bg, p))
+	one(h.Exec(bg, modules.Database{}, "x"))
+	_, err := h.Run(bg, modules.Command{Argv: []string{"true"}})
+	one(err)
+	_, err = h.Job(bg, modules.Command{Argv: []string{"true"}})
+	one(err)
+	_, err = h.UnitJob(bg, "start", "x")
+	one(err)
+	_, err = h.HTTP(bg, modules.Request{URL: "http://127.0.0.1/"})
+	one(err)
 }
 
 func TestContent(t *testing.T) {
