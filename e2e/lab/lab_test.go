@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -321,7 +322,7 @@ func traces(t *testing.T, c Config) []string {
 	t.Helper()
 	var found []string
 	for _, pattern := range []string{
-		c.State, c.overlaysDir() + "/*", "/sys/class/net/" + c.bridge() + "*",
+		c.State, c.overlaysDir() + "/*",
 		"/run/netns/mxlab-" + strings.ReplaceAll(c.addr(0), ".", "-")[:len("10-244-0-")] + "*",
 		"/sys/fs/cgroup/" + c.bridge() + "*", "/sys/fs/cgroup/unified/" + c.bridge() + "*",
 		nspawnDir + "/*/" + c.bridge() + "*",
@@ -331,6 +332,15 @@ func traces(t *testing.T, c Config) []string {
 			t.Fatal(err)
 		}
 		found = append(found, paths...)
+	}
+	links, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range links {
+		if strings.HasPrefix(l.Name, c.bridge()) {
+			found = append(found, "link "+l.Name)
+		}
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {

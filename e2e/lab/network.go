@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +16,7 @@ const forwardSwitch = "/proc/sys/net/ipv4/ip_forward"
 // It may be called again at any time.
 func (c Config) bringNetwork(ctx context.Context) error {
 	br := c.bridge()
-	if _, err := os.Stat("/sys/class/net/" + br); err != nil {
+	if !hasLink(br) {
 		if routes, _ := run(ctx, "ip", "-4", "route", "show", "to", "match", c.Gateway()); strings.Contains(routes, fmt.Sprintf("10.%d.", c.Net)) {
 			return fmt.Errorf("the network %s is in use on this machine; set MXPLAY_LAB_NET to another number", c.subnet())
 		}
@@ -45,6 +46,12 @@ table ip %[1]s {
 		return err
 	}
 	return c.setForward()
+}
+
+// hasLink asks the kernel: in a container /sys may show another network's links.
+func hasLink(name string) bool {
+	_, err := net.InterfaceByName(name)
+	return err == nil
 }
 
 // setForward turns routing on and remembers what it was.
@@ -99,7 +106,7 @@ func (c Config) openForward(ctx context.Context) error {
 
 func (c Config) dropNetwork(ctx context.Context) error {
 	var errs []error
-	if _, err := os.Stat("/sys/class/net/" + c.bridge()); err == nil {
+	if hasLink(c.bridge()) {
 		_, err := run(ctx, "ip", "link", "del", c.bridge())
 		errs = append(errs, err)
 	}
@@ -145,7 +152,7 @@ func (c Config) unplug(ctx context.Context, h *record) error {
 	var errs []error
 	// A namespace ends some time after its last process; its link would stay
 	// on the bridge until then.
-	if _, err := os.Stat("/sys/class/net/" + h.link(c)); err == nil {
+	if hasLink(h.link(c)) {
 		_, err := run(ctx, "ip", "link", "del", h.link(c))
 		errs = append(errs, err)
 	}
