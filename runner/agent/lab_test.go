@@ -190,3 +190,75 @@ func TestLabDoors(t *testing.T) {
 		})
 	}
 }
+
+// TestLabJobAndPostgres cuts the connection in the midst of an installation
+// on a bare host and comes back: apt was let finish, and its result is found.
+func TestLabJobAndPostgres(t *testing.T) {
+	host := os.Getenv("MXPLAY_LAB_BARE")
+	if host == "" {
+		t.Skip("needs MXPLAY_LAB_BARE, a host without PostgreSQL")
+	}
+	root := wire.Account{}
+	install := `{"name":["postgresql"],"state":"present","update_cache":true,"cache_valid_time":3600,"start":true,"conffiles":"old","lock_timeout":300}`
+	role := `{"name":"syn","state":"present","password":"hunter22hunter","port":5432}`
+	w := wire.Welcome{Run: fmt.Sprint("job", time.Now().UnixNano()), Host: host, Who: "test"}
+	c := dial(t, "root", host, w)
+	r := c.do(root, "postgres_user", role)
+	t.Logf("role without a cluster: %+v", r.Outcome)
+	lastID++
+	if err := c.conn.Send(wire.TCall, wire.Call{ID: lastID, Task: "package", Items: []wire.Item{{Args: json.RawMessage(install)}}}); err != nil {
+		t.Fatal(err)
+	}
+	watch := dial(t, "ops", host, wire.Welcome{Run: w.Run, Host: "watch"})
+	for begin := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		if strings.Contains(watch.sh(root, "pgrep -a dpkg; true"), "--unpack") {
+			break
+		}
+		if time.Since(begin) > 80*time.Second {
+			t.Fatalf("dpkg never ran: %s", c.log)
+		}
+	}
+	t.Logf("units: %s", watch.sh(root, "systemctl list-units --no-legend 'mxplay-job-*'"))
+	_ = c.cmd.Process.Kill()
+	time.Sleep(3 * time.Second)
+	t.Logf("after the cut: %s", watch.sh(root, "pgrep -a 'mxplay|dpkg|apt' | cut -c1-90"))
+	c = dial(t, "root", host, w)
+	r = c.do(root, "package", install)
+	t.Logf("the call again: %+v", r.Outcome)
+	if r.Outcome.Failed {
+		t.Fatal("it failed")
+	}
+	r = c.do(root, "package", install)
+	if r.Outcome.Failed || r.Outcome.Changed {
+		t.Fatalf("a second time: %+v", r.Outcome)
+	}
+	begin := time.Now()
+	r = c.do(root, "postgres_user", role)
+	t.Logf("role: %v %+v", time.Since(begin), r.Outcome)
+	if r.Outcome.Failed || !r.Outcome.Changed {
+		t.Fatal("no role")
+	}
+	db := `{"name":"syn","state":"present","owner":"syn","encoding":"UTF8","lc_collate":"C","lc_ctype":"C","template":"template0","port":5432}`
+	if r = c.do(root, "postgres_db", db); r.Outcome.Failed || !r.Outcome.Changed {
+		t.Fatalf("no database: %+v", r.Outcome)
+	}
+	begin = time.Now()
+	if r = c.do(root, "postgres_db", db); r.Outcome.Failed || r.Outcome.Changed {
+		t.Fatalf("a second time: %+v", r.Outcome)
+	}
+	t.Logf("database, nothing to do: %v", time.Since(begin))
+	begin = time.Now()
+	if r = c.do(wire.Account{User: "postgres"}, "postgres_user", role); r.Outcome.Failed || r.Outcome.Changed {
+		t.Fatalf("as postgres: %+v %s", r.Outcome, r.Refused)
+	}
+	t.Logf("role as account postgres: %v", time.Since(begin))
+	if r = c.do(wire.Account{User: "admin"}, "postgres_user", role); !r.Outcome.Failed {
+		t.Fatalf("as admin: %+v", r.Outcome)
+	}
+	t.Logf("as admin: %s", r.Outcome.Msg)
+	// The cluster restarts: who asks meanwhile waits.
+	c.sh(root, "systemctl restart postgresql & sleep 0.3")
+	if r = c.do(root, "postgres_user", role); r.Outcome.Failed {
+		t.Logf("while it restarts: %+v", r.Outcome)
+	}
+}

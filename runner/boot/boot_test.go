@@ -159,13 +159,13 @@ func TestColdAndWarmInEveryShell(t *testing.T) {
 
 func TestPlainAndForce(t *testing.T) {
 	home := t.TempDir()
-	s, gz := start()
+	s, _ := start()
 	s.Plain, s.Binaries[0].Sent = true, int64(len(fake))
 	text, _ := s.Script()
 	c := open(t, home, "sh", "-c", text)
 	c.need(t, []byte(fake))
 	c.ready(t, Name(hash)+" serve -x=1")
-	s, gz = start()
+	s, gz := start()
 	s.Force = true
 	text, _ = s.Script()
 	c = open(t, home, "sh", "-c", text)
