@@ -65,8 +65,8 @@ func TestWrongHostKey(t *testing.T) {
 	tg := target(s)
 	tg.CommonArgs = "-o StrictHostKeyChecking=no"
 	k.echo(k.dial(k.dialer(), tg))
-	if len(k.told) != 1 || !strings.Contains(k.told[0], "wrong host key") {
-		t.Errorf("told %q", k.told)
+	if told := k.notices(1); len(told) != 1 || !strings.Contains(told[0], "wrong host key") {
+		t.Errorf("told %q", told)
 	}
 	p := k.server(remotetest.Config{Password: "secret"})
 	k.file("known_hosts", line(addrName(p.Port), other))

@@ -89,6 +89,20 @@ func newKit(t testing.TB) *kit {
 	return k
 }
 
+// notices are what was told, once there are n or a while has passed.
+func (k *kit) notices(n int) []string {
+	for range 100 {
+		k.mu.Lock()
+		told := append([]string(nil), k.told...)
+		k.mu.Unlock()
+		if len(told) >= n {
+			return told
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return nil
+}
+
 // file writes a file below ~/.ssh.
 func (k *kit) file(name, text string) string {
 	k.t.Helper()

@@ -256,8 +256,8 @@ func TestRealRedial(t *testing.T) {
 	if got := read(log); got != "one\ntwo\nthree\nfour\n" {
 		t.Errorf("the log is %q", got)
 	}
-	if len(k.told) != 1 || !strings.Contains(k.told[0], "it was made again after") {
-		t.Errorf("told %q", k.told)
+	if told := k.notices(1); len(told) != 1 || !strings.Contains(told[0], "it was made again after") {
+		t.Errorf("told %q", told)
 	}
 }
 
