@@ -216,6 +216,11 @@ func (b *batch) block(ctx context.Context, t *task, hs []*host) {
 		b.loopBlock(ctx, t, hs)
 		return
 	}
+	b.round(ctx, t, hs)
+}
+
+// round runs a block once: of a loop, for one item.
+func (b *batch) round(ctx context.Context, t *task, hs []*host) {
 	b.exec(ctx, t.body, hs)
 	if len(t.rescue) == 0 && len(t.always) == 0 {
 		return
@@ -258,8 +263,6 @@ func (b *batch) block(ctx context.Context, t *task, hs []*host) {
 // loopBlock runs a block once for each item, host by host.
 func (b *batch) loopBlock(ctx context.Context, t *task, hs []*host) {
 	b.drain(ctx, hs)
-	one := *t
-	one.loop = nil
 	for _, h := range active(hs) {
 		items, err := h.items(t, h.taskEnv(t))
 		if err != nil {
@@ -275,7 +278,7 @@ func (b *batch) loopBlock(ctx context.Context, t *task, hs []*host) {
 				break
 			}
 			h.push(h.itemLayer(t, items, i, it))
-			b.block(ctx, &one, []*host{h})
+			b.round(ctx, t, []*host{h})
 			b.drain(ctx, []*host{h})
 			h.pop()
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/playbook"
-	"github.com/mxplay/mxplay/runner/remote"
 	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 	"github.com/mxplay/mxplay/runner/wire"
@@ -336,7 +335,7 @@ func notBool(c *cond, v value.Value) error {
 }
 
 // account is who a task runs as on the connection of h, by the variables of own.
-func (h *host) account(t *task, env *expr.Env, own *host, conn *remote.Conn) (wire.Account, error) {
+func (h *host) account(t *task, env *expr.Env, own *host, conn link) (wire.Account, error) {
 	var a wire.Account
 	o := h.run.p.opts
 	venv := env

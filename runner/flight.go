@@ -10,7 +10,6 @@ import (
 
 	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/expr"
-	"github.com/mxplay/mxplay/runner/remote"
 	"github.com/mxplay/mxplay/runner/report"
 	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
@@ -35,8 +34,8 @@ type flight struct {
 	check   bool
 	diff    bool
 	noLog   bool
-	pending *remote.Pending
-	conn    *remote.Conn
+	pending answers
+	conn    link
 	sent    []*item // what pending answers, in order
 	call    wire.Call
 	start   time.Time

@@ -23,7 +23,7 @@ type host struct {
 	dir   string // of the playbook that env was made for
 
 	connMu   sync.Mutex
-	conns    map[connKey]*remote.Conn
+	conns    map[connKey]link
 	gathered bool
 
 	queue        []*flight
@@ -280,7 +280,7 @@ func (h *host) holds(cs []*cond, env *expr.Env) (on, unknown bool, why string, e
 }
 
 // connect is the connection that a task uses; the first one of a host brings its facts.
-func (h *host) connect(ctx context.Context, t *task) (*remote.Conn, error) {
+func (h *host) connect(ctx context.Context, t *task) (link, error) {
 	env := h.env
 	var kw keywords
 	if t != nil {

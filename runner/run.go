@@ -29,6 +29,8 @@ type RunOptions struct {
 	// BecomePassword and Password are asked once, when the first host needs them; nil: there is none.
 	BecomePassword func() (string, error)
 	Password       func() (string, error)
+
+	dialer dialer // in tests; nil: remote's
 }
 
 // ErrInterrupted says that the run was ended from outside.
@@ -49,7 +51,9 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 	_, _ = rand.Read(r.key)
 	ro := o.Remote
 	ro.Content, ro.Check, ro.Run, ro.Who = r.store.open, o.Check, hex.EncodeToString(r.key[:8]), whoAmI()
-	r.dialer = remote.NewDialer(ro)
+	if r.dialer = o.dialer; r.dialer == nil {
+		r.dialer = remoteDialer{remote.NewDialer(ro)}
+	}
 	defer r.close()
 	r.vars.Names = func() []string {
 		var out []string
@@ -92,7 +96,7 @@ type run struct {
 	o      RunOptions
 	vars   *expr.Vars
 	cache  *expr.Cache
-	dialer *remote.Dialer
+	dialer dialer
 	store  *store
 	key    []byte
 	slots  chan struct{}
@@ -130,7 +134,7 @@ func (r *run) host(h *inventory.Host) *host {
 	defer r.mu.Unlock()
 	x := r.hosts[h.Name]
 	if x == nil {
-		x = &host{run: r, inv: h, name: h.Name, conns: map[connKey]*remote.Conn{}, pending: map[*task]string{}}
+		x = &host{run: r, inv: h, name: h.Name, conns: map[connKey]link{}, pending: map[*task]string{}}
 		r.hosts[h.Name] = x
 	}
 	return x
