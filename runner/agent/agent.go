@@ -49,6 +49,8 @@ type Agent struct {
 	accounts *accounts
 	record   *record
 	content  *contents
+
+	jobsEnded bool // no job of an earlier connection runs any more; the queue's alone
 }
 
 // Serve speaks the protocol on in and out until in ends, ctx is done or the

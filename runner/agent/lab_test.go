@@ -49,7 +49,7 @@ func dial(t *testing.T, user, host string, w wire.Welcome) *controller {
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { time.Sleep(2 * time.Minute); c.in.Close() }()
+	go func() { time.Sleep(5 * time.Minute); c.in.Close() }()
 	t.Cleanup(func() { c.in.Close(); _ = c.cmd.Process.Kill() })
 	r := bufio.NewReader(out)
 	for {
@@ -199,6 +199,7 @@ func TestLabJobAndPostgres(t *testing.T) {
 		t.Skip("needs MXPLAY_LAB_BARE, a host without PostgreSQL")
 	}
 	root := wire.Account{}
+	patience = 3 * time.Minute
 	install := `{"name":["postgresql"],"state":"present","update_cache":true,"cache_valid_time":3600,"start":true,"conffiles":"old","lock_timeout":300}`
 	role := `{"name":"syn","state":"present","password":"hunter22hunter","port":5432}`
 	w := wire.Welcome{Run: fmt.Sprint("job", time.Now().UnixNano()), Host: host, Who: "test"}

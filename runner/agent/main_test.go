@@ -189,6 +189,9 @@ func (c *controller) greet(out io.Reader, w wire.Welcome) {
 	}()
 }
 
+// patience is how long a frame is waited for; an installation takes its time.
+var patience = 20 * time.Second
+
 var lastID uint64
 
 // call sends a call of the fake task.
@@ -223,7 +226,7 @@ func (c *controller) frame(t wire.Type) wire.Frame {
 			if f.Type == t {
 				return f
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			c.t.Fatalf("no %s came; log: %s", t, c.log)
 		}
 	}

@@ -148,6 +148,10 @@ func (a *Agent) call(ctx context.Context, c *wire.Call) bool {
 	if child != nil {
 		return child.call(ctx, c)
 	}
+	if err := a.awaitJobs(ctx, c); err != nil {
+		a.result(c, wire.Result{Last: true, NotBegun: true})
+		return false
+	}
 	ok := true
 	for i, item := range c.Items {
 		if ctx.Err() != nil {

@@ -289,8 +289,14 @@ func TestJobOutlivesTheConnection(t *testing.T) {
 	if err := c.frame(wire.TAnswer).Into(&a); err != nil || a.State != "none" {
 		t.Fatalf("got %+v", a)
 	}
-	c.call(false, args)
+	// Nothing begins before the job has ended, and the same call finds its result.
+	c.call(false, doArgs{Do: "run", Argv: []string{"cat", mark}})
 	r, out := c.result()
+	if out != "x\n" {
+		t.Fatalf("a call began in the midst of a job: %q %+v", out, r)
+	}
+	c.call(false, args)
+	r, out = c.result()
 	if out != "done\n" || r.Outcome.Failed {
 		t.Fatalf("got %q %+v", out, r)
 	}
