@@ -95,8 +95,11 @@ func oneLine(line string, a Args) (rest string, mine bool) {
 			left = append(left, c)
 		}
 	}
-	if len(left) == 0 {
+	switch {
+	case len(left) == 0:
 		return "", true
+	case len(left) == len(f)-3: // other components of the same suite
+		return "", false
 	}
 	parts := append([]string{f[0]}, f[1:3]...)
 	if options != "" {

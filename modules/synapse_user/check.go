@@ -25,7 +25,7 @@ func stretch(password string, salt []byte) []byte {
 func check(ctx context.Context, r modules.Reader, a Args) (State, error) {
 	s := State{Salt: r.Random("record", 16)}
 	if res, err := r.Get(ctx, a.url()+"/_matrix/client/versions", nil); err != nil || res.Status != 200 {
-		return s, modules.NotYetf("Synapse does not answer at %s", a.url())
+		return s, modules.NotYetf("no homeserver answers at %s", a.url())
 	}
 	local, server := a.split()
 	if server == "" {

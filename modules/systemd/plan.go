@@ -116,14 +116,17 @@ func planState(a Args, s State) ([]modules.Step, error) {
 	case "restarted":
 		return []modules.Step{act(a, s, "restart", true)}, nil
 	case "reloaded":
-		switch {
-		case !up:
-			return []modules.Step{act(a, s, "start", true)}, nil
-		case !s.CanReload:
+		if !s.CanReload {
 			return nil, modules.WithLines(fmt.Errorf("%s cannot reload: its unit has no ExecReload", s.Name), nil,
 				"state: reload_or_restarted restarts it then")
 		}
-		return []modules.Step{act(a, s, "reload", true)}, nil
+		verb := "reload"
+		if !up {
+			verb = "start"
+		}
+		st := act(a, s, verb, true)
+		st.What = "reload " + s.Name // started it counts as reloaded
+		return []modules.Step{st}, nil
 	case "reload_or_restarted":
 		return []modules.Step{act(a, s, "reload-or-restart", true)}, nil
 	}
