@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,9 +51,8 @@ func (l Server) LookFile(ctx context.Context, r modules.Reader, setting string) 
 // epoch reads seconds since 1970 with a fraction.
 func epoch(s string) time.Time {
 	whole, frac, _ := strings.Cut(s, ".")
-	var sec, ns int64
-	fmt.Sscan(whole, &sec)
-	fmt.Sscan((frac + "000000000")[:9], &ns)
+	sec, _ := strconv.ParseInt(whole, 10, 64)
+	ns, _ := strconv.ParseInt((frac + "000000000")[:9], 10, 64)
 	return time.Unix(sec, ns)
 }
 
@@ -85,15 +85,12 @@ func (l Server) Put(ctx context.Context, h modules.Host, f File, text, view stri
 	return err
 }
 
-// Reload makes the server read its files, and waits a moment until it has. A
-// session does not always see that it has (PostgreSQL 18 showed an old
-// pg_conf_load_time for as long as one lived), so that the wait has an end:
-// the server has the signal, and has already said that the file is right.
+// Reload makes the server read its files, and waits until it has.
 func (l Server) Reload(ctx context.Context, h modules.Host, path string) error {
 	if err := l.Exec(ctx, h, "select pg_reload_conf()"); err != nil {
 		return err
 	}
-	for range 20 {
+	for range 50 {
 		i, err := h.Stat(ctx, path)
 		if err != nil {
 			return err
@@ -109,7 +106,7 @@ func (l Server) Reload(ctx context.Context, h modules.Host, path string) error {
 			return err
 		}
 	}
-	return nil
+	return errors.New("PostgreSQL has not loaded its configuration in five seconds")
 }
 
 // Place takes every line that drop matches out of text, and puts lines in
