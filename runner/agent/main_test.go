@@ -106,7 +106,22 @@ func fakes() []*modules.Task {
 		},
 		Plan: func(doArgs, doResult) ([]modules.Step, error) { return nil, nil },
 	}
-	return []*modules.Task{act.Task(), state.Task()}
+	half := modules.Module[doArgs, doResult]{
+		Name: "half", // a module whose step does its work and then hangs
+		Check: func(ctx context.Context, r modules.Reader, a doArgs) (doResult, error) {
+			_, err := r.Stat(ctx, a.Argv[0])
+			return doResult{Exit: map[bool]int{true: 1}[err == nil]}, nil
+		},
+		Plan: func(a doArgs, s doResult) ([]modules.Step, error) {
+			if s.Exit == 1 {
+				return nil, nil
+			}
+			return []modules.Step{{What: "write", Do: func(ctx context.Context, h modules.Host) error {
+				return errors.Join(h.Write(ctx, modules.Write{Path: a.Argv[0]}), h.Sleep(ctx, time.Hour))
+			}}}, nil
+		},
+	}
+	return []*modules.Task{act.Task(), state.Task(), half.Task()}
 }
 
 // controller is the other end, for tests.

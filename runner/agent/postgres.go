@@ -121,9 +121,12 @@ func quotePG(s string) string {
 // connectError tells a cluster that is not there from one that refuses.
 func connectError(ctx context.Context, db modules.Database, err error) error {
 	var pg *pgconn.PgError
+	var account *accountError
 	switch {
 	case errors.As(err, &pg):
 		return sqlError(pg)
+	case errors.As(err, &account):
+		return account
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, modules.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):

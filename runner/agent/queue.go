@@ -192,6 +192,7 @@ func (a *Agent) item(ctx context.Context, c *wire.Call, i int, t *modules.Task, 
 func (a *Agent) result(c *wire.Call, r wire.Result) {
 	r.ID = c.ID
 	if a.welcome.Child == 0 {
+		a.record.changed(c, &r, a.ctx.Err() != nil)
 		a.record.result(r)
 	}
 	if err := a.conn.Send(wire.TResult, r); err != nil {

@@ -113,6 +113,25 @@ func (r *record) answer(id uint64) wire.Answer {
 	return a
 }
 
+// changed keeps a change from being forgotten over a cut: an item that had
+// changed something when the connection ended is marked, and counts as changed
+// when the same run makes the same call again and finds nothing left to do.
+func (r *record) changed(c *wire.Call, res *wire.Result, ended bool) {
+	if r.dir == "" || c.Plan || res.Item >= len(c.Items) || res.NotBegun || res.Refused != "" {
+		return
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q", c.Task, c.Account.User, c.Items[res.Item].Args)
+	path := filepath.Join(r.dir, r.host+"-changed-"+hex.EncodeToString(h.Sum(nil)[:12]))
+	switch {
+	case ended && res.Outcome.Changed && res.Outcome.Failed:
+		_ = os.WriteFile(path, nil, 0o600)
+	case !ended && exists(path):
+		res.Outcome.Changed = true
+		_ = os.Remove(path)
+	}
+}
+
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

@@ -375,6 +375,27 @@ func TestLockRefusesTheConnection(t *testing.T) {
 	}
 }
 
+// What a cut call had changed is not forgotten when it is made again.
+func TestChangeOutlivesACut(t *testing.T) {
+	state := t.TempDir()
+	p := filepath.Join(t.TempDir(), "f")
+	args := doArgs{Do: "half", Argv: []string{p}}
+	c := startAgent(t, state, wire.Welcome{Run: "r", Host: "h"})
+	c.send(wire.Call{Task: "half"}, args)
+	for !exists(p) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	c.in.Close()
+	_ = c.waitEnd(4 * time.Second)
+	for i, want := range []bool{true, false} {
+		c = startAgent(t, state, wire.Welcome{Run: "r", Host: "h"})
+		c.send(wire.Call{Task: "half"}, args)
+		if r, _ := c.result(); r.Outcome.Failed || r.Outcome.Changed != want {
+			t.Fatalf("time %d: %+v", i+2, r)
+		}
+	}
+}
+
 // Root's agent starts others as its children; order holds across them.
 func TestAccounts(t *testing.T) {
 	if os.Geteuid() != 0 {

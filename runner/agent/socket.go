@@ -31,7 +31,7 @@ func (s *system) socketAs(ctx context.Context, account, path string) (net.Conn, 
 		return d.DialContext(ctx, "unix", path)
 	}
 	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("connecting as account %s needs become: this is uid %d", account, os.Geteuid())
+		return nil, &accountError{fmt.Sprintf("only root and %s itself can connect as account %s: the task needs become", account, account)}
 	}
 	groups, err := s.accounts.groupsOf(ctx, u)
 	if err != nil {
@@ -66,6 +66,11 @@ func (s *system) socketAs(ctx context.Context, account, path string) (net.Conn, 
 	}
 	return receiveConn(int(mine.Fd()))
 }
+
+// accountError says that this account cannot connect as another.
+type accountError struct{ text string }
+
+func (e *accountError) Error() string { return e.text }
 
 // receiveConn takes a connection that was sent over a socket.
 func receiveConn(fd int) (net.Conn, error) {
