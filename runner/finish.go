@@ -333,7 +333,7 @@ func (f *flight) conclude() {
 		var all *expr.Taint
 		taint = all.WithField("results", taint)
 		h.run.o.Report.Result(&report.Result{Host: h.name, Delegate: f.delegateName(), Task: f.shown, Status: status, Changed: changed,
-			Looped: true, NoLog: f.noLog, Duration: time.Since(f.start)})
+			Looped: true, NoLog: f.noLog, Duration: f.took()})
 	} else {
 		it := f.items[0]
 		reg, taint = it.result, it.taint
@@ -353,6 +353,15 @@ func (f *flight) conclude() {
 	} else if maybe && !failed {
 		f.notify("whether it is notified is not known in check mode")
 	}
+}
+
+// took is how long the host worked on all items.
+func (f *flight) took() time.Duration {
+	var d time.Duration
+	for _, it := range f.items {
+		d += it.took
+	}
+	return d
 }
 
 func (f *flight) delegateName() string {

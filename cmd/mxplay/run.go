@@ -193,7 +193,7 @@ func (p *program) carryOut(ctx context.Context, prog *runner.Program, o *runFlag
 		BecomePassword: secret(asker(o.becomeFile, o.askBecome, "become password:")),
 		Password:       secret(asker(o.passFile, o.askPass, "ssh password:")),
 		Remote: remote.Options{
-			Agents: agents(p.agents), Ask: prompt, Silence: o.silence,
+			Agents: agents(p.agents), Ask: prompt, Silence: o.silence, Redial: time.Minute,
 			ConnectTimeout: time.Duration(o.timeout) * time.Second, HostKeyChecking: o.hostKeys,
 			Notice: func(host, text string) { rep.Notice(&report.Notice{Level: "note", Host: host, Text: text}) },
 		},
