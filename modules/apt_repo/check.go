@@ -225,9 +225,7 @@ func lookLists(ctx context.Context, r modules.Reader, a Args, source time.Time, 
 }
 
 func lookAbsent(ctx context.Context, r modules.Reader, a Args, s *State) error {
-	for _, u := range fieldOf(s.Text, "URIs") {
-		a.URIs = append(a.URIs, u)
-	}
+	a.URIs = append(a.URIs, fieldOf(s.Text, "URIs")...)
 	a.Suites = append(a.Suites, fieldOf(s.Text, "Suites")...)
 	a.Types = []string{"deb", "deb-src"}
 	if err := lookOld(ctx, r, a, s); err != nil {
