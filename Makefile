@@ -2,37 +2,131 @@
 # make demo    a Debian host of our own, a homeserver on it, and where to look
 # make test    everything: build, lint, unit tests, tests on real hosts
 # make lab     Debian hosts to try things on; make lab-down removes them
+#
+# Only git, Go and apt are needed; what else a target wants it installs. The lab
+# needs root. MXPLAY_LAB_NET=89 keeps one lab apart from another (lab help).
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -o pipefail -ec
 
 GO       ?= go
 GOFLAGS  += -trimpath
-LAB      ?= demo:sid
+LAB      ?= bookworm:bookworm trixie:trixie sid:sid
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 ARCHES   := amd64 arm64 arm
 AGENTS   := cmd/mxplay/agents
-SOURCES  := $(shell find cmd modules runner inventory playbooks -name '*.go' -not -name '*_test.go' 2>/dev/null) go.mod go.sum
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 DISTS    := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: build agents dist lint unit lab-test test demo lab lab-down docs bench clean tools
+# Sources decide what is built again.
+go_files      = $(shell find $(1) -name '*.go' -not -name '*_test.go' 2>/dev/null) go.mod go.sum
+AGENT_SOURCES := $(call go_files,cmd/mxplay-agent cmd/mxplay/agents modules runner/agent runner/boot runner/wire)
+SOURCES       := $(call go_files,cmd/mxplay inventory modules runner playbooks)
+SHIPPED       := $(shell find playbooks -type f 2>/dev/null)
+
+# Packages that run on a controller; the others are for Linux hosts and machines.
+EVERYWHERE = $(shell $(GO) list ./... | grep -vE '/e2e(/|$$)|/runner/agent$$|/cmd/mxplay-agent$$')
+# Packages with tests that want real hosts.
+REAL        = $(addprefix ./,$(sort $(patsubst %/,%,$(dir $(shell grep -rlE '^//go:build lab|MXPLAY_LAB' --include='*_test.go' cmd e2e examples inventory modules playbooks runner 2>/dev/null)))))
+# Where the lab keeps its state, and the hosts that lab-test brings up for tests that start none.
+STATE      := /run/mxplay-lab$(if $(filter-out 88,$(MXPLAY_LAB_NET)),-$(MXPLAY_LAB_NET))
+TEST_HOSTS := test-bookworm:bookworm test-trixie:trixie test-sid:sid
+TEST_NAMES := $(foreach h,$(TEST_HOSTS),$(firstword $(subst :, ,$(h))))
+# tally shows what go test says and keeps count.
+TALLY      := bin/tally -keep bin/tests
+
+.PHONY: build agents dist tools lint cross unit lab-test test demo demo-down lab lab-down docs bench clean
 
 build: bin/mxplay
 
-bin/mxplay: $(AGENTS)/manifest.json $(SOURCES) $(shell find playbooks -type f 2>/dev/null)
+bin/mxplay: $(AGENTS)/manifest.json $(SOURCES) $(SHIPPED)
 	$(GO) build $(GOFLAGS) -ldflags '$(LDFLAGS)' -o $@ ./cmd/mxplay
 
 agents: $(AGENTS)/manifest.json
 
 # One static agent a processor, compressed, and a manifest of their hashes.
-$(AGENTS)/manifest.json: $(SOURCES)
+$(AGENTS)/manifest.json: $(AGENT_SOURCES)
 	$(GO) run ./cmd/mxplay/agents/build $(AGENTS) $(ARCHES)
 
 dist: agents
 	@mkdir -p dist
-	@set -e; for d in $(DISTS); do \
-	  o=dist/mxplay-$${d%/*}-$${d#*/}; \
+	@for d in $(DISTS); do \
+	  o=dist/mxplay-$${d%/*}-$${d#*/}; echo $$o; \
 	  CGO_ENABLED=0 GOOS=$${d%/*} GOARCH=$${d#*/} $(GO) build $(GOFLAGS) -ldflags '$(LDFLAGS)' -o $$o ./cmd/mxplay; \
 	done
 	@cd dist && sha256sum mxplay-* > SHA256SUMS && cat SHA256SUMS
+
+# What the tests want of the machine: a C compiler for the race detector, ssh.
+tools:
+	@need=; \
+	command -v gcc >/dev/null || need="$$need gcc libc6-dev"; \
+	command -v ssh >/dev/null || need="$$need openssh-client"; \
+	if [ -n "$$need" ]; then \
+	  echo "installing$$need"; \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get -q -o DPkg::Lock::Timeout=300 update; \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $$need; \
+	fi
+
+# The arrows between packages are a test: cmd/mxplay/house_test.go.
+lint: agents
+	@bad=$$(gofmt -l cmd e2e inventory modules playbooks runner $(wildcard examples)); [ -z "$$bad" ] || { echo "gofmt -w $$bad"; exit 1; }
+	$(GO) vet -tags lab ./...
+	$(GO) tool staticcheck -tags lab ./...
+	$(GO) mod verify
+	$(GO) mod tidy -diff
+
+# mxplay builds, and its unit tests compile, for every controller.
+cross: agents
+	@for d in $(DISTS); do \
+	  echo "cross $$d"; export CGO_ENABLED=0 GOOS=$${d%/*} GOARCH=$${d#*/}; \
+	  $(GO) build -o /dev/null ./cmd/mxplay; $(GO) vet $(EVERYWHERE); \
+	done
+
+bin/tally: $(wildcard e2e/cmd/tally/*.go)
+	$(GO) build -o $@ ./e2e/cmd/tally
+
+unit: tools agents bin/tally
+	$(GO) test -race -json ./... | $(TALLY) unit
+
+lab-test: tools build bin/tally
+	CGO_ENABLED=0 $(GO) build $(GOFLAGS) -ldflags '-s -w' -o bin/mxplay-agent ./cmd/mxplay-agent
+	$(GO) build -o bin/lab ./e2e/cmd/lab
+	bin/lab up $(addprefix --host ,$(TEST_HOSTS))
+	trap 'bin/lab down $(TEST_NAMES)' EXIT; \
+	MXPLAY=$(CURDIR)/bin/mxplay MXPLAY_AGENT=$(CURDIR)/bin/mxplay-agent \
+	MXPLAY_LAB=$(STATE) MXPLAY_LAB_SSH=$(STATE)/ssh_config MXPLAY_LAB_HOSTS='$(TEST_NAMES)' \
+	$(GO) test -json -tags lab -p 1 -count=1 -timeout 40m $(REAL) | $(TALLY) lab-test
+
+test:
+	@rm -f bin/tests
+	@$(MAKE) --no-print-directory tools
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory cross
+	@$(MAKE) --no-print-directory lab-test
+	@cat bin/tests
+
+demo: build
+	$(GO) run ./e2e/cmd/demo
+
+demo-down:
+	$(GO) run ./e2e/cmd/lab down demo
+
+lab:
+	$(GO) run ./e2e/cmd/lab up $(addprefix --host ,$(LAB))
+
+lab-down:
+	$(GO) run ./e2e/cmd/lab down
+
+# The reference pages, written from the modules' tags and the tables of words.
+docs:
+	UPDATE=1 $(GO) test -count=1 -run 'TestPages' ./cmd/mxplay
+
+bench: build
+	@[ -d e2e/bench ] || { echo "e2e/bench is not there yet"; exit 1; }
+	MXPLAY=$(CURDIR)/bin/mxplay $(GO) run ./e2e/bench
 
 clean:
 	rm -rf bin dist $(AGENTS)/*.gz $(AGENTS)/manifest.json

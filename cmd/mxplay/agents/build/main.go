@@ -16,6 +16,9 @@ import (
 	"path/filepath"
 )
 
+// limit is what an agent may weigh, compressed: it goes over slow lines.
+const limit = 4 << 20
+
 // agent is an entry of the manifest; cmd/mxplay reads the same.
 type agent struct {
 	File   string `json:"file"`
