@@ -94,7 +94,7 @@ lab-test: tools build bin/tally
 	$(GO) build -o bin/lab ./e2e/cmd/lab
 	bin/lab up $(addprefix --host ,$(TEST_HOSTS))
 	trap 'bin/lab down $(TEST_NAMES)' EXIT; \
-	MXPLAY=$(CURDIR)/bin/mxplay MXPLAY_AGENT=$(CURDIR)/bin/mxplay-agent \
+	MXPLAY_BIN=$(CURDIR)/bin/mxplay MXPLAY_AGENT=$(CURDIR)/bin/mxplay-agent \
 	MXPLAY_LAB=$(STATE) MXPLAY_LAB_SSH=$(STATE)/ssh_config MXPLAY_LAB_HOSTS='$(TEST_NAMES)' \
 	$(GO) test -json -tags lab -p 1 -count=1 -timeout 40m $(REAL) | $(TALLY) lab-test
 
@@ -126,7 +126,7 @@ docs:
 
 bench: build
 	@[ -d e2e/bench ] || { echo "e2e/bench is not there yet"; exit 1; }
-	MXPLAY=$(CURDIR)/bin/mxplay $(GO) run ./e2e/bench
+	MXPLAY_BIN=$(CURDIR)/bin/mxplay $(GO) run ./e2e/bench
 
 clean:
 	rm -rf bin dist $(AGENTS)/*.gz $(AGENTS)/manifest.json
