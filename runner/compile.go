@@ -42,7 +42,7 @@ type Options struct {
 func Compile(o Options) (*Program, error) {
 	c := newCompiler(&Program{
 		opts: o, mods: map[string]*modules.Task{}, files: map[string]*tmplFile{}, invLayers: map[string]*expr.Layer{},
-		lates: map[lateKey][]*task{}, defs: map[string][]*expr.Def{},
+		lates: map[lateKey]*brought{}, defs: map[string][]*expr.Def{},
 	})
 	for _, t := range o.Tasks {
 		c.p.mods[t.Name] = t
@@ -72,6 +72,7 @@ type compiler struct {
 	open       []string        // what can set names that nobody can list: the open sources
 	registers  map[string][]*task
 	roleDone   map[*playbook.RoleUse][]*expr.Layer
+	roles      map[string]bool // that run in the play anyway, by roleKey
 	handlersOf map[string]bool // role folders of a play whose handlers it has
 	tagsSeen   map[string]bool
 	tasks      []*task  // all, in order, with handlers
@@ -218,6 +219,7 @@ func (c *compiler) cond(n *source.Node) *cond {
 	return nil
 }
 
+// conds makes conditions that all must hold: what one says is defined is so for those behind it.
 func (c *compiler) conds(ns []*source.Node) []*cond {
 	var out []*cond
 	for _, n := range ns {
@@ -225,9 +227,18 @@ func (c *compiler) conds(ns []*source.Node) []*cond {
 			out = append(out, c.conds(n.Items)...)
 		} else if x := c.cond(n); x != nil {
 			out = append(out, x)
+			if x.expr != nil {
+				c.proven = append(c.proven[:len(c.proven):len(c.proven)], x.expr.Defines()...)
+			}
 		}
 	}
 	return out
+}
+
+// condsOf is conds for a word that proves nothing for those beside it.
+func (c *compiler) condsOf(ns []*source.Node) []*cond {
+	defer func(proven []string) { c.proven = proven }(c.proven)
+	return c.conds(ns)
 }
 
 func describe(n *source.Node) string {
@@ -243,7 +254,7 @@ func describe(n *source.Node) string {
 // play compiles one play.
 func (c *compiler) play(src *playbook.Play) *play {
 	p := &play{src: src, dir: src.Dir}
-	c.inPlay, c.handlersOf = p, map[string]bool{}
+	c.inPlay, c.handlersOf, c.roles = p, map[string]bool{}, map[string]bool{}
 	p.name = c.tree(src.Name)
 	p.pattern = c.tree(src.Hosts)
 	p.gather = c.tree(src.GatherFacts)
@@ -251,6 +262,8 @@ func (c *compiler) play(src *playbook.Play) *play {
 	p.maxFail = c.tree(src.MaxFail)
 	p.strategy = c.tree(src.Strategy)
 	p.order = c.tree(src.Order)
+	p.anyErrorsFatal, p.ignoreUnreachable = c.tree(src.AnyErrorsFatal), c.tree(src.IgnoreUnreachable)
+	c.strategy(p)
 	for _, s := range src.Serial {
 		p.serial = append(p.serial, c.tree(s))
 	}
@@ -262,9 +275,8 @@ func (c *compiler) play(src *playbook.Play) *play {
 		c.known[pr.Name] = true
 	}
 	p.pre = c.list(src.PreTasks)
-	done := map[string]bool{}
 	for _, r := range src.Roles {
-		p.main = append(p.main, c.role(r, done)...)
+		p.main = append(p.main, c.role(r, c.roles)...)
 	}
 	p.main = append(p.main, c.list(src.Tasks)...)
 	p.post = c.list(src.Post)
@@ -303,22 +315,34 @@ func (c *compiler) varsFile(p *play, n *source.Node) *expr.Layer {
 }
 
 // role compiles a use of a role with its dependencies. done holds the roles
-// that ran in this play, by what makes two uses the same; nil runs it always.
+// that run in this play anyway, by what makes two uses the same: what roles:
+// and dependencies name runs once, what is imported or included always.
 func (c *compiler) role(r *playbook.RoleUse, done map[string]bool) []*task {
 	c.roleLayers(r)
 	var out []*task
+	key := roleKey(r)
+	if once := done != nil && (r.Dep || r.Up.Kind == playbook.PlayLevel); once && !r.Def.Meta.AllowDuplicates {
+		if done[key] {
+			return nil
+		}
+		// a use that may be skipped leaves the next one to run
+		done[key] = !conditional(&r.Level)
+	}
 	for _, d := range r.Deps {
 		out = append(out, c.role(d, done)...)
 	}
-	key := roleKey(r)
-	if done != nil && done[key] && !r.Def.Meta.AllowDuplicates {
-		return out
-	}
-	if done != nil {
-		done[key] = true
-	}
 	c.roleHandlers(r)
 	return append(out, c.list(r.Tasks)...)
+}
+
+// conditional tells whether a condition may keep a level from running.
+func conditional(l *playbook.Level) bool {
+	for ; l != nil; l = l.Up {
+		if len(l.When) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // roleHandlers gives a role's handlers to the play, once for each use that differs.
@@ -362,4 +386,20 @@ func (c *compiler) layersOfRole(r *playbook.RoleUse) []*expr.Layer {
 func (c *compiler) loaderHas(path string) bool {
 	_, err := c.loader.Stat(path)
 	return err == nil
+}
+
+// strategy refuses what is neither linear nor free.
+func (c *compiler) strategy(p *play) {
+	if p.strategy == nil {
+		return
+	}
+	v, ok := p.strategy.Constant()
+	if ok && (v == "linear" || v == "free") {
+		return
+	}
+	e := source.Errorf(p.src.Strategy.Pos, "strategy is linear or free, and constant")
+	if v == "host_pinned" {
+		e.Hint = "strategy: free"
+	}
+	c.errs.Add(p.src.Strategy.Pos, e)
 }

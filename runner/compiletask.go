@@ -2,6 +2,7 @@ package runner
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/mxplay/mxplay/modules"
@@ -23,7 +24,7 @@ func (c *compiler) list(src []*playbook.Task) []*task {
 func (c *compiler) tasksOf(src *playbook.Task) []*task {
 	if i := src.Include; i != nil && i.Static {
 		if i.Kind == playbook.WholeRole && i.Role != nil {
-			return c.role(i.Role, nil)
+			return c.role(i.Role, c.roles)
 		}
 		return c.list(i.Tasks)
 	}
@@ -39,12 +40,7 @@ func (c *compiler) task(src *playbook.Task) *task {
 	t.layers = c.layersOf(&src.Level)
 	t.guarded, t.rescued = c.guard > 0, c.rescue > 0
 	for _, l := range chain(&src.Level) {
-		for _, x := range c.conds(l.When) {
-			t.when = append(t.when, x)
-			if x.expr != nil {
-				c.proven = append(c.proven, x.expr.Defines()...)
-			}
-		}
+		t.when = append(t.when, c.conds(l.When)...)
 		for _, n := range l.Tags {
 			t.tags = append(t.tags, c.tagNames(n)...)
 		}
@@ -74,9 +70,9 @@ func (c *compiler) task(src *playbook.Task) *task {
 		c.known[t.register] = true
 		c.registers[t.register] = append(c.registers[t.register], t)
 	}
-	t.until = c.conds(src.Until)
-	t.changed = c.conds(src.ChangedWhen)
-	t.failed = c.conds(src.FailedWhen)
+	t.until = c.condsOf(src.Until)
+	t.changed = c.condsOf(src.ChangedWhen)
+	t.failed = c.condsOf(src.FailedWhen)
 	t.retries, t.delay = c.tree(src.Retries), c.tree(src.Delay)
 	for _, n := range src.Listen {
 		if s, ok := n.Value.(string); ok {
@@ -122,15 +118,24 @@ func (c *compiler) include(t *task, i *playbook.Include) {
 		return
 	}
 	if i.Kind == playbook.WholeRole {
-		public, _ := constBool(i.Public)
-		before := c.inPlay.layers
-		t.include.body = c.role(i.Role, nil)
-		if !public {
-			c.inPlay.layers = before
-		}
+		t.include.body, t.include.layers = c.includedRole(i)
 		return
 	}
 	t.include.body = c.list(i.Tasks)
+}
+
+// includedRole compiles an included role. Its variables are seen by its own
+// tasks; public ones by all that come after, once it was included.
+func (c *compiler) includedRole(i *playbook.Include) ([]*task, []*expr.Layer) {
+	before, roles := c.inPlay.layers, c.roles
+	c.roles = map[string]bool{} // whether it runs is seen at run time only
+	body := c.role(i.Role, c.roles)
+	var seen []*expr.Layer
+	if public, _ := constBool(i.Public); public {
+		seen = slices.Clone(c.inPlay.layers[len(before):])
+	}
+	c.inPlay.layers, c.roles = before, roles
+	return body, seen
 }
 
 func constBool(n *source.Node) (bool, bool) {
@@ -223,8 +228,19 @@ func (c *compiler) keywords(t *task) {
 	k.throttle = near(func(k *playbook.Keywords) *source.Node { return k.Throttle })
 	k.anyErrorsFatal = near(func(k *playbook.Keywords) *source.Node { return k.AnyErrorsFatal })
 	k.runOnce = near(func(k *playbook.Keywords) *source.Node { return k.RunOnce })
+	k.once = near(func(k *playbook.Keywords) *source.Node { return k.Once })
 	k.delegateTo = near(func(k *playbook.Keywords) *source.Node { return k.DelegateTo })
 	k.delegateFacts = near(func(k *playbook.Keywords) *source.Node { return k.DelegateFacts })
+	c.inPlay.delegates = c.inPlay.delegates || k.delegateTo != nil
+	for _, d := range []*expr.Def{k.runOnce, k.once} {
+		if d == nil || !c.inPlay.free() {
+			continue
+		}
+		if v, _ := d.Constant(); v != false {
+			c.errs.Add(d.Pos, source.Errorf(d.Pos, "under the strategy free each host goes on by itself, so nothing can run once for all").
+				WithHint("take the strategy linear, or a play of its own for it"))
+		}
+	}
 	for _, l := range chain(&t.src.Level) {
 		for _, n := range l.Environment {
 			k.env = append(k.env, c.tree(n))
@@ -345,8 +361,11 @@ func (c *compiler) args(t *task) {
 			continue
 		}
 		v, isConst := a.value.Constant()
-		if t.mod.Name == "set_fact" {
+		switch {
+		case t.mod.Name == "set_fact":
 			c.setFact(f, a)
+		case t.mod.Name == "debug" && a.name == "var":
+			c.debugVar(f.Value, a)
 		}
 		if field == nil {
 			static = false
@@ -369,6 +388,9 @@ func (c *compiler) args(t *task) {
 			continue
 		}
 		constant.Set(field.Name, x)
+		if field.Secret {
+			t.secrets = append(t.secrets, expr.SecretValue(x).All()...)
+		}
 	}
 	if bad {
 		return
@@ -407,7 +429,24 @@ func prefixed(name string, err error) error {
 
 // condArg is an argument that holds expressions (assert.that).
 func (c *compiler) condArg(n *source.Node) []*cond {
-	return c.conds([]*source.Node{n})
+	return c.condsOf([]*source.Node{n})
+}
+
+// debugVar parses the expression that debug shows.
+func (c *compiler) debugVar(n *source.Node, a *arg) {
+	s, ok := n.Value.(string)
+	if !ok {
+		return
+	}
+	e, err := expr.ParseExpr(s, expr.NodeLocator(n))
+	if err != nil {
+		if _, constant := a.value.Constant(); constant {
+			c.errs.Add(n.Pos, err)
+		}
+		return
+	}
+	c.checkExpr(e, false)
+	a.shown = e
 }
 
 // setFact notes the names that a set_fact sets.

@@ -39,7 +39,7 @@ func (f *flight) control(it *item) {
 
 // pure is a Control with nothing that only the engine can do: fail.
 func (f *flight) pure(it *item, done func(bool, string, *value.Map)) {
-	e, err := f.h.arguments(f.t, it.env)
+	e, err := f.h.arguments(f, it)
 	if err != nil {
 		it.err = err
 		return
@@ -48,6 +48,7 @@ func (f *flight) pure(it *item, done func(bool, string, *value.Map)) {
 		it.maybe = e.unknown
 		return
 	}
+	it.secrets = e.secrets
 	f.h.run.learn(e.secrets...)
 	res, err := f.t.mod.Do(e.json)
 	if err != nil {
@@ -68,6 +69,8 @@ func (f *flight) pure(it *item, done func(bool, string, *value.Map)) {
 // setFact evaluates all values, then sets them.
 func (f *flight) setFact(it *item, done func(bool, string, *value.Map)) {
 	facts := value.NewMap(len(f.t.args))
+	var taint *expr.Taint
+	to := f.factsOf(it)
 	for _, a := range f.t.args {
 		if a.field != nil {
 			continue
@@ -99,21 +102,22 @@ func (f *flight) setFact(it *item, done func(bool, string, *value.Map)) {
 			continue
 		}
 		s := setting{level: expr.SetFacts, name: name, v: res.Value, taint: res.Taint, unknown: res.Unknown}
-		it.setsFacts = append(it.setsFacts, s)
+		if to == f.h.env {
+			it.setsFacts = append(it.setsFacts, s)
+		}
 		// later tasks that are sent ahead see it at once
-		f.h.env.Set(s.level, s.name, s.v, s.taint, s.unknown)
+		to.Set(s.level, s.name, s.v, s.taint, s.unknown)
 		x := res.Value
 		if res.Unknown {
 			x = expr.Unknown
 		}
 		facts.Set(name, x)
+		taint = taint.WithField(name, res.Taint)
 		f.h.run.learn(res.Taint.All()...)
 	}
+	it.taint = it.taint.WithField("ansible_facts", taint)
 	done(false, "", value.MapOf("changed", false, "failed", false, "skipped", false, "ansible_facts", facts))
 }
-
-// sets are the facts that an item set.
-func (it *item) sets() []setting { return it.setsFacts }
 
 // assert evaluates its conditions one by one and shows the first that does not hold.
 func (f *flight) assert(it *item, done func(bool, string, *value.Map)) {
@@ -125,10 +129,13 @@ func (f *flight) assert(it *item, done func(bool, string, *value.Map)) {
 		case a.field.Type.Expr:
 			that = append(that, a.conds...)
 		default:
-			s, err := f.h.text(a.value, it.env)
+			s, err := f.h.shownText(a.value, it.env)
 			if err != nil {
 				it.err = err
 				return
+			}
+			if _, constant := a.value.Constant(); constant {
+				s = a.raw // no is a word here
 			}
 			msgs[a.field.Name] = s
 		}
@@ -177,26 +184,27 @@ func (f *flight) debug(it *item, done func(bool, string, *value.Map)) {
 		case "msg":
 			res, err = a.value.Eval(f.h.context(it.env))
 		case "var":
-			var src expr.Result
-			if src, err = a.value.Eval(f.h.context(it.env)); err != nil {
-				break
+			// only what stands in the playbook is an expression, never what came of evaluating it
+			name = "var"
+			if a.shown != nil {
+				name = a.shown.Source()
+				res, err = a.shown.Eval(f.h.context(it.env))
+			} else {
+				res, err = a.value.Eval(f.h.context(it.env))
 			}
-			if len(a.conds) > 0 && a.conds[0].expr != nil {
-				name = a.conds[0].expr.Source()
-				res, err = a.conds[0].expr.Eval(f.h.context(it.env))
-				break
+		case "verbosity":
+			if res, err = a.value.Eval(f.h.context(it.env)); err == nil {
+				var n value.Value
+				if n, err = toInt(res.Value); err == nil && n.(int64) > int64(f.h.run.o.Verbose) {
+					it.skip = "it is shown from verbosity " + value.Text(n) + " on"
+					return
+				}
 			}
-			s, ok := src.Value.(string)
-			if !ok {
-				res = src
-				name = "var"
-				break
+			if err != nil {
+				it.err = err
+				return
 			}
-			name = s
-			var e *expr.Expr
-			if e, err = expr.ParseExpr(s, nil); err == nil {
-				res, err = e.Eval(f.h.context(it.env))
-			}
+			continue
 		default:
 			continue
 		}
@@ -210,7 +218,7 @@ func (f *flight) debug(it *item, done func(bool, string, *value.Map)) {
 		}
 		m.Set(name, v)
 		it.taint = it.taint.WithField(name, res.Taint)
-		text = debugText(expr.Shown(v))
+		text = debugText(expr.Shown(hide(v, res.Taint)))
 		if name != "msg" {
 			text = name + ": " + text
 		}

@@ -26,7 +26,8 @@ type evaluated struct {
 }
 
 // arguments evaluates a task's arguments and brings them to their canonical form.
-func (h *host) arguments(t *task, env *expr.Env) (*evaluated, error) {
+func (h *host) arguments(f *flight, it *item) (*evaluated, error) {
+	t, env := f.t, it.env
 	out := &evaluated{}
 	spec := t.mod.Args
 	vals := value.NewMap(len(t.args) + 2)
@@ -60,8 +61,11 @@ func (h *host) arguments(t *task, env *expr.Env) (*evaluated, error) {
 			raw = a.raw
 		}
 		v, err := convertField(a.field, res.Value, raw)
+		if err != nil && (res.Taint != nil || a.field.Secret) {
+			err = fmt.Errorf("wants %s, and the value, which is secret, does not fit", a.field.Type.Kind)
+		}
 		if err != nil {
-			return nil, place(a, t, err)
+			return nil, place(a, err)
 		}
 		taint = taint.Union(res.Taint)
 		if a.field.Secret {
@@ -73,7 +77,7 @@ func (h *host) arguments(t *task, env *expr.Env) (*evaluated, error) {
 	for _, a := range contents {
 		c, unknown, tt, done, err := h.content(t, a, env, plain)
 		if err != nil {
-			return nil, place(a, t, err)
+			return nil, place(a, err)
 		}
 		if unknown {
 			out.unknown = "argument " + a.name + " is not known in check mode"
@@ -89,26 +93,26 @@ func (h *host) arguments(t *task, env *expr.Env) (*evaluated, error) {
 		vals.Set(a.field.Name, c)
 	}
 	if err := complete(spec, vals); err != nil {
-		return nil, source.Errorf(t.src.ModulePos, "%s: %s", t.mod.Name, err)
+		return nil, source.Errorf(t.src.ModulePos, "%s", err)
 	}
 	b, err := value.JSON(vals)
 	if err != nil {
 		return nil, err
 	}
 	if err := t.mod.Decode(b); err != nil {
-		return nil, source.Errorf(t.src.ModulePos, "%s: %s", t.mod.Name, err)
+		return nil, source.Errorf(t.src.ModulePos, "%s", hideText(err.Error(), taint.All()))
 	}
 	out.json, out.secrets = b, taint.All()
 	return out, nil
 }
 
 // place puts an argument's error where the argument stands, unless it has a place.
-func place(a *arg, t *task, err error) error {
+func place(a *arg, err error) error {
 	e, ok := err.(*source.Error)
 	if ok && !e.Pos.IsZero() {
 		return err
 	}
-	out := source.Errorf(a.pos, "%s: %s: %s", t.mod.Name, a.name, err)
+	out := source.Errorf(a.pos, "%s: %s", a.name, err)
 	if ok {
 		out.Hint = e.Hint
 	}
@@ -294,7 +298,7 @@ func (h *host) items(t *task, env *expr.Env) (*items, error) {
 	}
 	l, ok := res.Value.(value.List)
 	if !ok {
-		e := source.Errorf(t.loop.pos, "a loop wants a list, not the %s %s", value.TypeName(res.Value), value.Short(res.Value, 60))
+		e := source.Errorf(t.loop.pos, "a loop wants a list, not the %s %s", value.TypeName(res.Value), value.Short(hide(res.Value, res.Taint), 60))
 		if _, isMap := res.Value.(*value.Map); isMap {
 			e.Hint = "write loop: dict2items(...), which gives items with key and value"
 		}
@@ -442,7 +446,15 @@ func (h *host) environment(t *task, env *expr.Env) (map[string]string, error) {
 // mayRead are the names that a task may read, also through other variables;
 // all says that it may read any.
 func (p *Program) mayRead(t *task) ([]string, bool) {
-	t.readOnce.Do(func() {
+	t.readMu.Lock()
+	defer t.readMu.Unlock()
+	p.shape.RLock()
+	defer p.shape.RUnlock()
+	if t.readAt == p.grown+1 {
+		return t.reads, t.readsAll
+	}
+	t.reads, t.readAt = nil, p.grown+1
+	{
 		seen := map[string]bool{}
 		var todo []string
 		add := func(rs []expr.Ref) {
@@ -467,6 +479,9 @@ func (p *Program) mayRead(t *task) ([]string, bool) {
 		}
 		for _, a := range t.args {
 			addDef(a.value)
+			if a.shown != nil {
+				add(a.shown.Names())
+			}
 			for _, c := range a.conds {
 				if c.expr != nil {
 					add(c.expr.Names())
@@ -478,8 +493,8 @@ func (p *Program) mayRead(t *task) ([]string, bool) {
 				t.readsAll = t.readsAll || len(a.file.tmpl.Includes()) > 0
 			case a.field != nil && a.field.Type.From == "template":
 				t.readsAll = true
-			case a.field != nil && a.field.Type.Expr && len(a.conds) == 0, t.mod != nil && t.mod.Name == "debug":
-				t.readsAll = true
+			case a.field != nil && a.field.Type.Expr && len(a.conds) == 0:
+				t.readsAll = true // the expression is computed
 			}
 		}
 		if t.loop != nil {
@@ -506,31 +521,37 @@ func (p *Program) mayRead(t *task) ([]string, bool) {
 			t.reads = append(t.reads, n)
 		}
 		slices.Sort(t.reads)
-	})
+	}
 	return t.reads, t.readsAll
 }
 
 // late compiles what an include with a computed name brings in.
-func (p *Program) late(t *task, name string) ([]*task, error) {
+func (p *Program) late(t *task, name string) (*brought, error) {
 	p.lateMu.Lock()
 	defer p.lateMu.Unlock()
 	key := lateKey{t, name}
-	if ts, ok := p.lates[key]; ok {
-		return ts, nil
+	if b, ok := p.lates[key]; ok {
+		return b, nil
 	}
 	inc, err := p.loader.Include(t.src, name)
 	if err != nil {
 		return nil, err
 	}
+	p.shape.Lock()
+	defer p.shape.Unlock()
+	p.grown++
 	c := newCompiler(p)
 	c.inPlay = t.play
+	if t.guarded {
+		c.guard++
+	}
+	if t.rescued {
+		c.rescue++
+	}
 	var ts []*task
+	var seen []*expr.Layer
 	if inc.Kind == playbook.WholeRole {
-		before := t.play.layers
-		ts = c.role(inc.Role, nil)
-		if public, _ := constBool(inc.Public); !public {
-			t.play.layers = before
-		}
+		ts, seen = c.includedRole(inc)
 	} else {
 		ts = c.list(inc.Tasks)
 	}
@@ -538,14 +559,18 @@ func (p *Program) late(t *task, name string) ([]*task, error) {
 	if err := c.errs.Err(); err != nil {
 		return nil, err
 	}
-	p.lates[key] = ts
-	return ts, nil
+	b := &brought{ts, seen}
+	p.lates[key] = b
+	return b, nil
+}
+
+// brought is what an include brings in: tasks, and the variables of a public role.
+type brought struct {
+	tasks  []*task
+	layers []*expr.Layer
 }
 
 type lateKey struct {
 	t    *task
 	name string
 }
-
-// worksOnHosts tells whether any task of a play needs a host: else facts need not be asked for.
-func (p *Program) worksOnHosts(*play) bool { return true }

@@ -11,7 +11,6 @@ import (
 	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/report"
-	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 	"github.com/mxplay/mxplay/runner/wire"
 )
@@ -22,34 +21,38 @@ const maxQueue = 64
 // flight is a task on a host from its begin until its results are in. A host's
 // flights end in the order in which they began.
 type flight struct {
-	t       *task
-	h       *host
-	on      *host // whose connection; h itself unless delegated
-	env     *expr.Env
-	looped  bool
-	items   []*item
-	skipped string // the whole task, and why
-	maybe   string
-	err     error // before anything was asked of a host
-	check   bool
-	diff    bool
-	noLog   bool
-	pending answers
-	conn    link
-	sent    []*item // what pending answers, in order
-	call    wire.Call
-	start   time.Time
-	sets    []setting // what it registered and set, for run_once
-	shown   *report.Task
+	t        *task
+	h        *host
+	env      *expr.Env
+	looped   bool
+	byItem   bool // a call an item: the next begins when the one before is judged
+	items    []*item
+	skipped  string // the whole task, and why
+	maybe    string
+	err      error // before anything was asked of a host
+	check    bool
+	diff     bool
+	noLog    bool
+	ignore   bool // ignore_errors
+	pending  answers
+	conn     link
+	sent     []*item // what pending answers, in order
+	start    time.Time
+	sets     []setting // what it registered and set, for run_once
+	shown    *report.Task
+	listened bool // its failure was reported already
 }
 
 // item is one round of a task's loop, or the whole of a task without one.
 type item struct {
 	value     value.Value
 	label     string
+	taint     *expr.Taint // of result
 	env       *expr.Env
+	on        *host  // whose connection; the flight's own host unless delegated
 	skip      string // why it is skipped
 	maybe     string
+	unknown   bool // its result is: it was not asked for, or failed where that says nothing yet
 	err       error
 	args      json.RawMessage
 	secrets   []string
@@ -59,7 +62,6 @@ type item struct {
 	refused   string
 	lost      error
 	result    *value.Map
-	taint     *expr.Taint
 	local     bool // done on the controller
 	text      string
 	attempts  int
@@ -80,27 +82,27 @@ type setting struct {
 }
 
 // begin evaluates a task and sends what there is to send. Unless the task must
-// be waited for, its results are taken by a later drain.
+// be waited for, its results are taken by a later drain. It is nil when the
+// host fell out before.
 func (h *host) begin(ctx context.Context, t *task) *flight {
+	h.touched = true
 	if len(h.queue) > 0 && (len(h.queue) >= maxQueue || h.mustWait(t)) {
 		h.drain(ctx)
 		if !h.goesOn() {
 			return nil
 		}
 	}
-	f := &flight{t: t, h: h, on: h, env: h.taskEnv(t), looped: t.loop != nil, start: time.Now()}
-	f.check, f.diff = h.run.o.Check, h.run.o.Diff
-	if err := f.prepare(ctx); err != nil {
-		f.err = err
-	}
-	if f.err == nil && f.skipped == "" && f.maybe == "" {
-		f.send(ctx)
+	f := &flight{t: t, h: h, env: h.taskEnv(t), looped: t.loop != nil, start: time.Now()}
+	f.err = f.prepare()
+	if f.err == nil && f.skipped == "" && f.maybe == "" && !f.byItem && !f.send(ctx) {
+		f.letGo()
+		return nil
 	}
 	h.queue = append(h.queue, f)
 	if len(h.queue) == 1 {
 		f.announce()
 	}
-	if f.pending == nil && len(h.queue) == 1 || t.waits() || f.err != nil || f.on != h {
+	if f.waits() || f.pending == nil && len(h.queue) == 1 {
 		h.drain(ctx)
 	}
 	return f
@@ -109,23 +111,35 @@ func (h *host) begin(ctx context.Context, t *task) *flight {
 // announce shows the task as the one that the host is at, unless its batch did for all.
 func (f *flight) announce() {
 	f.shown = f.h.shownTask(f.t)
-	if f.h.batch.alone() {
-		if !f.h.batch.free() {
-			f.h.run.o.Report.Task(f.shown)
-		}
+	if b := f.h.batch; b.alone() && !b.free() {
+		f.h.run.o.Report.Task(f.shown)
 	}
 	f.h.run.o.Report.Begin(f.h.name, f.shown)
 }
 
 // waits tells whether nothing may be sent after the task before its result is known.
 func (t *task) waits() bool {
-	return len(t.failed) > 0 || len(t.until) > 0 || t.retries != nil || t.kw.ignoreErrors != nil || t.kw.delegateTo != nil ||
-		t.kw.timeout != nil || t.kw.runOnce != nil || t.loop != nil && (t.loop.pause != nil || t.loop.stop != nil) || t.kw.checkMode != nil
+	k := &t.kw
+	return len(t.failed) > 0 || len(t.until) > 0 || t.retries != nil || k.ignoreErrors != nil || k.ignoreUnreachable != nil ||
+		k.delegateTo != nil || k.timeout != nil || k.runOnce != nil || k.once != nil || k.throttle != nil || k.checkMode != nil
+}
+
+// waits is that of the task, or that something failed before it was sent.
+func (f *flight) waits() bool {
+	if f.err != nil || f.byItem || f.t.waits() {
+		return true
+	}
+	for _, it := range f.items {
+		if it.err != nil || it.lost != nil || it.failed {
+			return true
+		}
+	}
+	return false
 }
 
 // mustWait tells whether the task may read what an outstanding call registers.
 func (h *host) mustWait(t *task) bool {
-	if t.kw.delegateTo != nil || h.run.o.Check {
+	if t.kw.delegateTo != nil || h.run.o.Check || h.batch.free() && h.batch.play.delegates {
 		return true
 	}
 	names, all := h.run.p.mayRead(t)
@@ -141,83 +155,104 @@ func (h *host) mustWait(t *task) bool {
 }
 
 // prepare evaluates everything that the task says, for each item.
-func (f *flight) prepare(ctx context.Context) error {
+func (f *flight) prepare() error {
 	t, h := f.t, f.h
-	var err error
-	if f.noLog, err = h.flag(t.kw.noLog, t); err != nil {
+	if err := f.modes(); err != nil {
 		return err
-	}
-	if t.kw.diff != nil {
-		if f.diff, err = h.flag(t.kw.diff, t); err != nil {
-			return err
-		}
-	}
-	if t.kw.checkMode != nil {
-		if f.check, err = h.flag(t.kw.checkMode, t); err != nil {
-			return err
-		}
 	}
 	if h.maybeHandler != "" {
 		f.maybe = h.maybeHandler
 		return nil
 	}
 	if t.loop == nil {
-		f.items = []*item{{env: f.env}}
+		it := &item{env: f.env}
+		f.items = []*item{it}
 		on, unknown, why, err := h.holds(t.when, f.env)
-		if err != nil || !on {
-			f.skipped, f.maybe = skipText(why), maybeText(unknown)
-			if unknown {
-				f.skipped = ""
-			}
+		switch {
+		case err != nil:
 			return err
+		case unknown:
+			f.maybe = maybeText(true)
+		case !on:
+			f.skipped = skipText(why)
+		default:
+			f.open(it)
 		}
-	} else {
-		its, err := h.items(t, f.env)
-		if err != nil {
-			// an undefined name in a loop is no error where the condition is false
-			var undef *expr.UndefinedError
-			if errors.As(err, &undef) {
-				if on, unknown, why, werr := h.holds(t.when, f.env); werr == nil && !on && !unknown {
-					f.skipped = skipText(why)
-					return nil
-				}
-			}
-			return err
-		}
-		if its.unknown {
-			f.maybe = "its loop is not known in check mode"
+		return nil
+	}
+	its, err := h.items(t, f.env)
+	if err != nil {
+		// an undefined name in a loop is no error where the condition is false
+		if on, unknown, why, werr := h.holds(t.when, f.env); isUndefined(err) && werr == nil && !on && !unknown {
+			f.skipped = skipText(why)
 			return nil
 		}
-		for i, v := range its.values {
-			it := &item{value: v, env: f.env.With(h.itemLayer(t, its, i, v))}
-			f.items = append(f.items, it)
-			on, unknown, why, err := h.holds(t.when, it.env)
-			switch {
-			case err != nil:
-				it.err = err
-			case unknown:
-				it.maybe = maybeText(true)
-			case !on:
-				it.skip = skipText(why)
-			}
-			it.label = value.Text(v)
-			if t.loop.label != nil {
-				if s, err := h.text(t.loop.label, it.env); err == nil {
-					it.label = s
-				}
-			}
+		return err
+	}
+	if its.unknown {
+		f.maybe = "its loop is not known in check mode"
+		return nil
+	}
+	if len(its.values) == 0 {
+		f.skipped = "no items in the loop"
+		return nil
+	}
+	f.byItem = t.loop.pause != nil || t.loop.stop != nil || t.delegatesByItem()
+	for i, v := range its.values {
+		it := &item{value: v, env: f.env.With(h.itemLayer(t, its, i, v))}
+		f.items = append(f.items, it)
+		if !f.byItem {
+			f.consider(it)
 		}
-		if len(f.items) == 0 {
-			f.skipped = "no items in the loop"
-			return nil
+		it.label = value.Text(expr.Shown(hide(v, its.taint.Member(fmt.Sprint(i)))))
+		if t.loop.label != nil {
+			if s, err := h.shownText(t.loop.label, it.env); err == nil {
+				it.label = s
+			}
 		}
 	}
-	for _, it := range f.items {
-		if it.err == nil && it.skip == "" && it.maybe == "" {
-			f.evaluate(it)
+	return nil
+}
+
+func isUndefined(err error) bool {
+	var undef *expr.UndefinedError
+	return errors.As(err, &undef)
+}
+
+// modes evaluates the words that say how the task is done.
+func (f *flight) modes() (err error) {
+	k := &f.t.kw
+	f.check, f.diff = f.h.run.o.Check, f.h.run.o.Diff
+	if f.noLog, err = f.h.flag(k.noLog, f.t); err != nil {
+		f.noLog = true // it may have been meant to
+		return err
+	}
+	if k.diff != nil {
+		if f.diff, err = f.h.flag(k.diff, f.t); err != nil {
+			return err
 		}
 	}
-	return f.delegate(ctx)
+	if k.checkMode != nil {
+		if f.check, err = f.h.flag(k.checkMode, f.t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// consider asks an item's condition, and opens it when that holds.
+func (f *flight) consider(it *item) {
+	on, unknown, why, err := f.h.holds(f.t.when, it.env)
+	switch {
+	case err != nil:
+		it.err = err
+	case unknown:
+		it.maybe = maybeText(true)
+	case !on:
+		it.skip = skipText(why)
+	default:
+		f.open(it)
+	}
 }
 
 func skipText(why string) string {
@@ -234,29 +269,12 @@ func maybeText(unknown bool) string {
 	return "its condition is not known in check mode"
 }
 
-// delegate finds the host that the task is done on.
-func (f *flight) delegate(context.Context) error {
-	if f.t.kw.delegateTo == nil || len(f.items) == 0 {
-		return nil
-	}
-	name, err := f.h.text(f.t.kw.delegateTo, f.items[0].env)
-	if err != nil || name == "" || name == f.h.name {
-		return err
-	}
-	inv := f.h.run.p.inv.Host(name)
-	if inv == nil {
-		return source.Errorf(f.t.src.DelegateTo.Pos, "delegate_to: there is no host %s in the inventory", name)
-	}
-	f.on = f.h.run.host(inv)
-	f.h.run.mu.Lock()
-	f.on.prepare(f.h.dir)
-	f.h.run.mu.Unlock()
-	return nil
-}
-
-// evaluate makes an item's arguments, and does what needs no host.
-func (f *flight) evaluate(it *item) {
+// open makes an item's arguments, and does what needs no host.
+func (f *flight) open(it *item) {
 	t := f.t
+	if it.err = f.delegate(it); it.err != nil {
+		return
+	}
 	it.start = time.Now()
 	if t.mod.Kind == modules.Engine {
 		it.local = true
@@ -265,10 +283,11 @@ func (f *flight) evaluate(it *item) {
 		return
 	}
 	if t.static != nil {
-		it.args = t.static
+		it.args, it.secrets = t.static, t.secrets
+		f.h.run.learn(t.secrets...)
 		return
 	}
-	e, err := f.h.arguments(t, it.env)
+	e, err := f.h.arguments(f, it)
 	if err != nil {
 		it.err = err
 		return
@@ -283,58 +302,56 @@ func (f *flight) evaluate(it *item) {
 	it.args = e.json
 }
 
-// send asks the host for all items that are to be done there.
-func (f *flight) send(ctx context.Context) {
-	var todo []*item
-	for _, it := range f.items {
-		if it.args == nil || it.err != nil {
-			continue
-		}
-		// check mode asks nothing of a host that has not the state yet that this would look at
-		if f.check && f.h.planned != "" && f.t.mod.Kind == modules.Act && f.t.mod.ReadOnly(it.args) {
-			it.maybe = "the host is not yet as " + f.h.planned + " would leave it"
-			continue
-		}
-		todo = append(todo, it)
+// sendable tells whether an item is to be asked of a host. In check mode
+// nothing is read from a host that is not yet as the plan would leave it.
+func (f *flight) sendable(it *item) bool {
+	if it.args == nil || it.err != nil {
+		return false
 	}
-	if len(todo) > 0 {
-		f.ask(ctx, todo)
+	if p := it.on.plannedWhat(); f.check && p != "" && f.t.mod.Kind == modules.Act && f.t.mod.ReadOnly(it.args) {
+		it.maybe = "the host is not yet as " + p + " would leave it"
+		return false
 	}
+	return true
 }
 
-// ask sends a call for some items.
-func (f *flight) ask(ctx context.Context, todo []*item) {
-	f.sent = todo
-	f.pending = nil
-	conn, err := f.on.connect(ctx, f.t)
+// send asks the host for all items that are to be done there; false when the
+// host fell out meanwhile.
+func (f *flight) send(ctx context.Context) bool {
+	var todo []*item
+	for _, it := range f.items {
+		if f.sendable(it) {
+			todo = append(todo, it)
+		}
+	}
+	return len(todo) == 0 || f.ask(ctx, todo)
+}
+
+// ask sends a call for some items of one host. It is false when an earlier
+// call, on another connection, took the host out.
+func (f *flight) ask(ctx context.Context, todo []*item) bool {
+	f.sent, f.pending = todo, nil
+	on := todo[0].on
+	conn, err := on.connect(ctx, f.t)
 	if err != nil {
 		for _, it := range todo {
 			it.lost = err
 		}
-		return
+		return true
 	}
-	f.conn = conn
-	call := wire.Call{Task: f.t.mod.Name, Plan: f.check, Key: f.h.run.key}
-	if call.Account, err = f.on.account(f.t, f.env, f.h, conn); err != nil {
-		f.err = err
-		return
-	}
-	if call.Env, err = f.h.environment(f.t, f.env); err != nil {
-		f.err = err
-		return
-	}
-	if f.t.kw.timeout != nil {
-		s, err := f.h.text(f.t.kw.timeout, f.env)
-		if err == nil {
-			var v value.Value
-			if v, err = toInt(s); err == nil {
-				call.Timeout = v.(int64) * 1000
+	// order holds on one connection only
+	for _, x := range f.h.queue {
+		if x.pending != nil && x.conn != conn {
+			f.h.drain(ctx)
+			if !f.h.goesOn() {
+				return false
 			}
+			break
 		}
-		if err != nil {
-			f.err = fmt.Errorf("timeout: %w", err)
-			return
-		}
+	}
+	call := wire.Call{Task: f.t.mod.Name, Plan: f.check, Key: f.h.run.key, Chain: f.h.outstanding()}
+	if f.err = f.words(&call, on, conn); f.err != nil {
+		return true
 	}
 	for _, it := range todo {
 		call.Items = append(call.Items, wire.Item{Args: it.args})
@@ -344,9 +361,34 @@ func (f *flight) ask(ctx context.Context, todo []*item) {
 	if call.Account.Password != "" {
 		call.Secrets = append(call.Secrets, call.Account.Password)
 	}
-	call.Chain = f.h.outstanding()
 	name, r := f.h.name, f.h.run.o.Report
-	f.pending = conn.Start(call, func(e wire.Event) { r.Progress(name, e.Text) })
+	f.conn = conn
+	f.pending = conn.Start(call, func(e wire.Event) {
+		if !f.noLog {
+			r.Progress(name, e.Text)
+		}
+	})
+	return true
+}
+
+// words are what a call says besides the module's arguments.
+func (f *flight) words(call *wire.Call, on *host, conn link) (err error) {
+	if call.Account, err = on.account(f.t, f.env, f.h, conn); err != nil {
+		return err
+	}
+	if call.Env, err = f.h.environment(f.t, f.env); err != nil {
+		return err
+	}
+	s, err := f.h.text(f.t.kw.timeout, f.env)
+	if err != nil || s == "" {
+		return err
+	}
+	v, err := toInt(s)
+	if err != nil {
+		return fmt.Errorf("timeout: %w", err)
+	}
+	call.Timeout = v.(int64) * 1000
+	return nil
 }
 
 // outstanding tells whether a call of the host is not answered yet.
@@ -368,6 +410,7 @@ func (h *host) drain(ctx context.Context) {
 			f.announce()
 		}
 		f.finish(ctx)
+		f.pending = nil
 		h.queue = h.queue[1:]
 		if !h.goesOn() || ctx.Err() != nil {
 			for _, rest := range h.queue {
@@ -424,11 +467,14 @@ func (f *flight) take(ctx context.Context) {
 		it.took = time.Duration(r.End-r.Start) * time.Microsecond
 		switch {
 		case r.Refused != "":
-			for _, it := range f.sent {
+			// it stands for the items behind it too
+			for _, it := range f.sent[r.Item:] {
 				it.refused = r.Refused
 			}
 		case r.NotBegun:
-			it.notBegun = true
+			for _, it := range f.sent[r.Item:] {
+				it.notBegun = true
+			}
 		default:
 			out := r.Outcome
 			it.out = &out

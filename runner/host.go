@@ -2,12 +2,12 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/mxplay/mxplay/inventory"
 	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/playbook"
 	"github.com/mxplay/mxplay/runner/remote"
 	"github.com/mxplay/mxplay/runner/report"
 	"github.com/mxplay/mxplay/runner/value"
@@ -29,11 +29,15 @@ type host struct {
 	queue        []*flight
 	extra        []*expr.Layer // of includes and loops on blocks around
 	marks        []int
+	public       []*expr.Layer    // of public roles that this play included
 	pending      map[*task]string // handlers to run; the text says why it is a maybe
 	maybeHandler string
 
+	touched                    bool // the run has begun with it
 	failed, unreachable, ended bool
-	planned                    string // check mode: the first change that was only planned
+	rescuing                   bool              // its failure goes to a rescue
+	endRole                    *playbook.RoleUse // left by meta: end_role
+	planned                    string            // check mode: the first change that was only planned
 	failedTask                 value.Value
 	failedResult               value.Value
 	failedTaint                *expr.Taint
@@ -49,6 +53,21 @@ func (h *host) count(s report.Status, changed bool) {
 	h.countMu.Lock()
 	defer h.countMu.Unlock()
 	h.counts.Add(s, changed)
+}
+
+// plan notes, in check mode, a change that was only planned.
+func (h *host) plan(what string) {
+	h.countMu.Lock()
+	defer h.countMu.Unlock()
+	if h.planned == "" {
+		h.planned = what
+	}
+}
+
+func (h *host) plannedWhat() string {
+	h.countMu.Lock()
+	defer h.countMu.Unlock()
+	return h.planned
 }
 
 // prepare makes the host's variables as a play in dir sees them.
@@ -87,7 +106,7 @@ func (h *host) magicLayer() *expr.Layer {
 		"groups": h.run.groupsValue(), "ansible_check_mode": h.run.o.Check, "ansible_diff_mode": h.run.o.Diff,
 		"ansible_forks": int64(h.run.o.Forks), "ansible_managed": "Managed by mxplay: what you change here is lost",
 		"ansible_run_tags": texts(h.run.p.opts.Tags), "ansible_skip_tags": texts(h.run.p.opts.SkipTags),
-		"ansible_verbosity": int64(0), "omit": expr.Omit,
+		"ansible_verbosity": int64(h.run.o.Verbose), "omit": expr.Omit,
 	})
 }
 
@@ -131,7 +150,7 @@ func (b *batch) magicLayer() *expr.Layer {
 	}
 	return defs(expr.Magic, map[string]value.Value{
 		"ansible_play_name": b.name, "ansible_play_hosts": texts(all), "ansible_play_hosts_all": texts(all),
-		"ansible_play_batch": texts(hostNames(b.hosts)), "play_hosts": texts(hostNames(b.hosts)), "playbook_dir": b.play.dir,
+		"ansible_play_batch": texts(hostNames(b.hosts)), "play_hosts": texts(hostNames(b.hosts)), "playbook_dir": b.run.p.abs(b.play.dir),
 	})
 }
 
@@ -148,27 +167,25 @@ func (h *host) pop() {
 
 // taskEnv are the host's variables as a task sees them.
 func (h *host) taskEnv(t *task) *expr.Env {
-	ls := make([]*expr.Layer, 0, len(t.play.layers)+len(t.layers)+len(h.extra)+2)
-	for _, l := range t.play.layers {
-		if l != nil {
-			ls = append(ls, l)
-		}
-	}
+	of := h.run.p.layersOf(t.play)
+	ls := make([]*expr.Layer, 0, len(of)+len(t.layers)+len(h.extra)+3)
+	ls = append(ls, of...)
+	ls = append(ls, h.public...)
 	ls = append(ls, t.layers...)
 	ls = append(ls, h.extra...)
 	if h.batch != nil {
-		ls = append(ls, h.batch.magic)
+		ls = append(ls, h.batch.magic, h.batch.prompts)
 	}
 	if t.role != nil {
-		ls = append(ls, t.magicOfRole())
+		ls = append(ls, t.magicOfRole(h.run.p))
 	}
 	return h.env.With(ls...)
 }
 
-func (t *task) magicOfRole() *expr.Layer {
+func (t *task) magicOfRole(p *Program) *expr.Layer {
 	t.roleOnce.Do(func() {
 		t.roleMagic = defs(expr.Magic, map[string]value.Value{
-			"role_path": t.role.Def.Dir, "role_name": t.role.Def.Name, "ansible_role_name": t.role.Def.Name,
+			"role_path": p.abs(t.role.Def.Dir), "role_name": t.role.Def.Name, "ansible_role_name": t.role.Def.Name,
 		})
 	})
 	return t.roleMagic
@@ -176,7 +193,7 @@ func (t *task) magicOfRole() *expr.Layer {
 
 // context is what expressions of the host are evaluated in.
 func (h *host) context(env expr.Scope) *expr.Context {
-	return &expr.Context{Scope: env, Host: h.name, Cache: h.run.cache, Load: h.run.p.loadTemplate}
+	return &expr.Context{Scope: env, Host: h.name, Cache: h.run.cache, Load: h.run.p.loadTemplate, Dirs: h.run.dirs}
 }
 
 // taskName is a task's name as it is shown.
@@ -186,7 +203,8 @@ func (h *host) taskName(t *task) string {
 	}
 	if t.name != nil {
 		if res, err := t.name.Eval(h.context(h.taskEnv(t))); err == nil && !res.Unknown {
-			return value.Text(res.Value)
+			h.run.learn(res.Taint.All()...)
+			return value.Text(hide(res.Value, res.Taint))
 		}
 		if s, ok := t.src.Name.Value.(string); ok {
 			return s
@@ -200,6 +218,13 @@ func (h *host) taskName(t *task) string {
 
 func (h *host) shownTask(t *task) *report.Task {
 	return &report.Task{Name: h.taskName(t), Role: roleName(t), Module: t.src.Module, Pos: t.src.Pos, Handler: t.handler}
+}
+
+func roleName(t *task) string {
+	if t.role == nil {
+		return ""
+	}
+	return t.role.Def.Name
 }
 
 // flag evaluates a keyword that is true or false; nil is false.
@@ -270,7 +295,7 @@ func (h *host) holds(cs []*cond, env *expr.Env) (on, unknown bool, why string, e
 		}
 		b, ok := res.Value.(bool)
 		if !ok {
-			return false, false, "", notBool(c, res.Value)
+			return false, false, "", notBool(c, hide(res.Value, res.Taint))
 		}
 		if !b {
 			return false, false, c.expr.Source(), nil
@@ -403,31 +428,4 @@ func (r *run) learn(secrets ...string) {
 	if len(secrets) > 0 && r.o.Redact != nil {
 		r.o.Redact.Add(secrets...)
 	}
-}
-
-// lost takes the host out of the run because it cannot be reached.
-func (h *host) lost(ctx context.Context, t *task, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	res := &report.Result{Host: h.name, Status: report.Unreachable, Msg: err.Error(), Task: &report.Task{Name: "Gathering Facts", Module: "setup"}}
-	if t != nil {
-		res.Task = h.shownTask(t)
-	}
-	var u *remote.UnreachableError
-	var ref *remote.RefusedError
-	switch {
-	case errors.As(err, &u):
-		res.Msg, res.Lines, res.Hint = u.Err.Error(), u.Lines, u.Hint
-	case errors.As(err, &ref):
-		res.Msg, res.Hint = ref.Text, ref.Hint
-	}
-	h.count(report.Unreachable, false)
-	h.run.o.Report.Result(res)
-	if t != nil {
-		if on, _ := h.flag(t.kw.ignoreUnreachable, t); on {
-			return
-		}
-	}
-	h.unreachable = true
 }

@@ -29,13 +29,18 @@ type script struct {
 	mu     sync.Mutex
 	b      strings.Builder
 	title  string
-	wait   []*report.Result
+	wait   []shown
 	redact *report.Redactor
 	diff   bool
 }
 
+type shown struct {
+	report.Result
+	at source.Pos
+}
+
 func (s *script) printf(format string, args ...any) {
-	slices.SortStableFunc(s.wait, func(a, b *report.Result) int { return cmp.Compare(a.Host, b.Host) })
+	slices.SortStableFunc(s.wait, func(a, b shown) int { return cmp.Compare(a.Host, b.Host) })
 	for _, r := range s.wait {
 		s.result(r)
 	}
@@ -75,14 +80,14 @@ func (s *script) Progress(host, text string) {}
 func (s *script) Result(r *report.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := *r
+	c := shown{*r, r.Task.Pos}
 	if t := title(r.Task); t == s.title {
 		c.Task = nil
 	}
-	s.wait = append(s.wait, &c)
+	s.wait = append(s.wait, c)
 }
 
-func (s *script) result(r *report.Result) {
+func (s *script) result(r shown) {
 	fmt.Fprintf(&s.b, "  %s", r.Host)
 	if r.Delegate != "" {
 		fmt.Fprintf(&s.b, " -> %s", r.Delegate)
@@ -99,6 +104,9 @@ func (s *script) result(r *report.Result) {
 	}
 	if r.Attempts > 1 {
 		fmt.Fprintf(&s.b, " attempts=%d", r.Attempts)
+	}
+	if r.Status == report.Failed || r.Status == report.Ignored || r.Status == report.Rescued {
+		fmt.Fprintf(&s.b, " at %s", r.at.String())
 	}
 	if r.Task != nil {
 		fmt.Fprintf(&s.b, " %s", title(r.Task))

@@ -3,6 +3,8 @@
 package runner
 
 import (
+	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/mxplay/mxplay/inventory"
@@ -29,7 +31,9 @@ type Program struct {
 	files     map[string]*tmplFile
 	invLayers map[string]*expr.Layer
 	lateMu    sync.Mutex
-	lates     map[lateKey][]*task
+	shape     sync.RWMutex // what late includes add to: layers and handlers of plays, defs
+	grown     int          // how often they did
+	lates     map[lateKey]*brought
 }
 
 // play is a compiled play. Its sections run in order, with a flush of handlers after pre, main and post.
@@ -38,6 +42,7 @@ type play struct {
 	name     *expr.Def
 	pattern  *expr.Def
 	hosts    []*inventory.Host
+	on       string // the pattern, evaluated
 	pre      []*task
 	main     []*task // roles, then tasks
 	post     []*task
@@ -46,12 +51,16 @@ type play struct {
 	serial   []*expr.Def
 	force    *expr.Def // force_handlers
 	maxFail  *expr.Def
-	strategy *expr.Def
-	order    *expr.Def
-	book     string // the playbook as the command line names it
-	shuffle  bool
-	layers   []*expr.Layer // play vars, vars_files, defaults and vars of all its roles
-	dir      string
+
+	anyErrorsFatal, ignoreUnreachable *expr.Def
+
+	strategy  *expr.Def
+	order     *expr.Def
+	book      string // the playbook as the command line names it
+	shuffle   bool
+	delegates bool          // a task of it delegates
+	layers    []*expr.Layer // play vars, vars_files, defaults and vars of all its roles
+	dir       string
 }
 
 // task is a compiled task, handler, block, import's child or include.
@@ -66,7 +75,8 @@ type task struct {
 	layers []*expr.Layer // of its role, blocks, includes and itself, outer ones first
 
 	args    []*arg
-	static  []byte // canonical arguments, when nothing in them has to be evaluated
+	static  []byte   // canonical arguments, when nothing in them has to be evaluated
+	secrets []string // in them
 	loop    *loop
 	until   []*cond
 	changed []*cond
@@ -88,9 +98,10 @@ type task struct {
 	handler              bool
 	rescued              bool // a failure of it goes to a rescue
 
-	readOnce  sync.Once
+	readMu    sync.Mutex
 	reads     []string // names that it may read, also through other variables
 	readsAll  bool     // it may read any name
+	readAt    int      // when that was found out: 1 + Program.grown
 	roleOnce  sync.Once
 	roleMagic *expr.Layer
 }
@@ -103,7 +114,7 @@ type keywords struct {
 	noLog, diff, checkMode                        *expr.Def
 	ignoreErrors, ignoreUnreachable               *expr.Def
 	timeout, throttle                             *expr.Def
-	anyErrorsFatal, runOnce                       *expr.Def
+	anyErrorsFatal, runOnce, once                 *expr.Def
 	delegateTo, delegateFacts                     *expr.Def
 }
 
@@ -142,12 +153,45 @@ type arg struct {
 	pos   source.Pos
 	raw   string // as it was written, of a constant scalar
 	value *expr.Def
-	conds []*cond   // of an argument that is an expression
-	file  *tmplFile // of a constant src
+	conds []*cond    // of an argument that is an expression
+	shown *expr.Expr // of debug: var
+	file  *tmplFile  // of a constant src
 }
 
 // tmplFile is a file on the controller that was found, and parsed when it is a template.
 type tmplFile struct {
 	path string
 	tmpl *expr.Template
+}
+
+// layersOf are the variables of a play as they are now.
+func (p *Program) layersOf(pl *play) []*expr.Layer {
+	p.shape.RLock()
+	defer p.shape.RUnlock()
+	return pl.layers[:len(pl.layers):len(pl.layers)]
+}
+
+// handlersOf are the handlers of a play as they are now.
+func (p *Program) handlersOf(pl *play) []*task {
+	p.shape.RLock()
+	defer p.shape.RUnlock()
+	return pl.handlers[:len(pl.handlers):len(pl.handlers)]
+}
+
+// handlersFor are the handlers that a name means to a task.
+func (p *Program) handlersFor(t *task, name string) []*task {
+	p.shape.RLock()
+	defer p.shape.RUnlock()
+	return t.play.handlersFor(t, name)
+}
+
+// abs is a folder as role_path and playbook_dir show it.
+func (p *Program) abs(dir string) string {
+	if p.opts.Shipped != nil && strings.HasPrefix(dir, p.opts.ShippedName+":/") {
+		return dir
+	}
+	if a, err := filepath.Abs(dir); err == nil {
+		return a
+	}
+	return dir
 }

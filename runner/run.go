@@ -15,12 +15,14 @@ import (
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/remote"
 	"github.com/mxplay/mxplay/runner/report"
+	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
 
 // RunOptions are what Run needs besides the Program.
 type RunOptions struct {
 	Check, Diff bool
+	Verbose     int // how many -v: what debug's verbosity asks for
 	Forks       int // hosts at work at a time; 50 when 0
 	Report      report.Reporter
 	Redact      *report.Redactor // learns every secret of the run
@@ -29,6 +31,8 @@ type RunOptions struct {
 	// BecomePassword and Password are asked once, when the first host needs them; nil: there is none.
 	BecomePassword func() (string, error)
 	Password       func() (string, error)
+	// Prompt asks for what vars_prompt names; nil: nobody can be asked.
+	Prompt func(Prompt) (string, error)
 
 	dialer dialer // in tests; nil: remote's
 }
@@ -37,7 +41,8 @@ type RunOptions struct {
 var ErrInterrupted = errors.New("interrupted")
 
 // Run carries the program out. The Recap holds for every host how it ended;
-// the error is ErrInterrupted, or nil also when tasks failed.
+// the error is ErrInterrupted, or a mistake that only showed while it ran, or
+// nil, also when tasks failed.
 func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) {
 	if o.Forks <= 0 {
 		o.Forks = 50
@@ -45,7 +50,7 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 	r := &run{
 		p: p, o: o, vars: expr.NewVars(), cache: expr.NewCache(), hosts: map[string]*host{},
 		store: newStore(), slots: make(chan struct{}, o.Forks),
-		started: time.Now(),
+		started: time.Now(), gates: map[*task]chan struct{}{}, once: map[*task][]setting{},
 	}
 	r.key = make([]byte, 32)
 	_, _ = rand.Read(r.key)
@@ -70,24 +75,27 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 		x := r.host(h)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		x.prepare("")
+		x.prepare(r.dir)
 		return x.env
 	}
 	for _, w := range p.Warnings {
 		r.o.Report.Notice(&report.Notice{Level: "warning", Text: w.Msg, Err: w})
 	}
+	var fatal error
 	for _, pl := range p.plays {
 		if ctx.Err() != nil || r.stop {
 			break
 		}
-		r.play(ctx, pl)
+		if err := r.play(ctx, pl); err != nil {
+			r.stop, r.why, fatal = true, err.Error(), err
+		}
 	}
 	recap := r.recap(ctx)
 	r.o.Report.Recap(recap)
 	if ctx.Err() != nil {
 		return recap, ErrInterrupted
 	}
-	return recap, nil
+	return recap, fatal
 }
 
 // run is one run of a program.
@@ -100,9 +108,13 @@ type run struct {
 	store  *store
 	key    []byte
 	slots  chan struct{}
-	stop   bool   // the rest of the run does not happen
-	why    string // it was stopped
+	dirs   []string                // where file() and its kin look: beside the playbook
+	gates  map[*task]chan struct{} // of throttle
+	once   map[*task][]setting     // what tasks with once: true set
+	stop   bool                    // the rest of the run does not happen
+	why    string                  // it was stopped
 
+	dir     string // of the playbook at work
 	mu      sync.Mutex
 	hosts   map[string]*host
 	started time.Time
@@ -152,7 +164,7 @@ func whoAmI() string {
 }
 
 // play runs one play, batch by batch.
-func (r *run) play(ctx context.Context, p *play) {
+func (r *run) play(ctx context.Context, p *play) error {
 	hosts := p.hosts
 	if p.shuffle {
 		hosts = append([]*inventory.Host(nil), hosts...)
@@ -169,7 +181,7 @@ func (r *run) play(ctx context.Context, p *play) {
 		}
 	}
 	if name == "" {
-		name = value.Text(p.src.Hosts.Plain())
+		name = p.on
 	}
 	var all []*host
 	for _, h := range hosts {
@@ -180,23 +192,33 @@ func (r *run) play(ctx context.Context, p *play) {
 	}
 	if len(all) == 0 {
 		r.o.Report.Play(report.Play{Name: name, Check: r.o.Check})
-		return
+		return nil
 	}
 	sizes, err := batchSizes(r, p, len(all))
 	if err != nil {
-		r.fatal(err)
-		return
+		return err
 	}
+	maxFail, err := r.maxFail(p)
+	if err != nil {
+		return err
+	}
+	prompts, err := r.ask(p)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.dir, r.dirs = p.dir, []string{r.p.loader.Join(p.dir, "files"), p.dir}
+	r.mu.Unlock()
 	of := batches(sizes, len(all))
 	for i := 0; len(all) > 0 && ctx.Err() == nil && !r.stop; i++ {
 		n := min(sizes[min(i, len(sizes)-1)], len(all))
-		b := &batch{run: r, play: p, name: name, hosts: all[:n], all: hosts}
+		b := &batch{run: r, play: p, name: name, hosts: all[:n], all: hosts, maxFail: maxFail, prompts: prompts}
 		all = all[n:]
 		r.o.Report.Play(report.Play{Name: name, Hosts: hostNames(b.hosts), Check: r.o.Check, Batch: i + 1, Of: of})
-		b.run_(ctx)
+		b.through(ctx)
 		dead := 0
 		for _, h := range b.hosts {
-			h.ended = false
+			h.ended, h.endRole = false, nil
 			if h.failed || h.unreachable {
 				dead++
 			}
@@ -204,16 +226,27 @@ func (r *run) play(ctx context.Context, p *play) {
 		if dead == len(b.hosts) {
 			r.stop = true
 		}
-		if b.endPlay {
-			return
+		if b.over() {
+			return nil
 		}
 	}
+	return nil
 }
 
-// fatal ends the run with a mistake that only showed while it ran.
-func (r *run) fatal(err error) {
-	r.stop, r.why = true, err.Error()
-	r.o.Report.Notice(&report.Notice{Level: "error", Text: err.Error()})
+// maxFail is the play's max_fail_percentage, negative when it has none.
+func (r *run) maxFail(p *play) (float64, error) {
+	if p.maxFail == nil {
+		return -1, nil
+	}
+	res, err := p.maxFail.Eval(&expr.Context{Scope: layerScope{r.p.extra}})
+	if err != nil {
+		return 0, err
+	}
+	v, err := toFloat(res.Value)
+	if err != nil {
+		return 0, source.Errorf(p.src.MaxFail.Pos, "max_fail_percentage: %s", err)
+	}
+	return v.(float64), nil
 }
 
 // batches is how many batches n hosts make.
@@ -233,7 +266,7 @@ func (r *run) recap(ctx context.Context) *report.Recap {
 	}
 	for _, x := range r.p.all {
 		h := r.host(x)
-		if h.counts == (report.Counts{}) {
+		if !h.touched {
 			continue
 		}
 		hr := report.HostRecap{Host: h.name, Counts: h.counts, State: report.OK}

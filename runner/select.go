@@ -142,7 +142,8 @@ func (c *compiler) selectHosts() {
 		} else {
 			parts = append(parts, value.Text(r.Value))
 		}
-		hs, warns, err := c.p.inv.Match(strings.Join(parts, ","), "")
+		p.on = strings.Join(parts, ",")
+		hs, warns, err := c.p.inv.Match(p.on, "")
 		if err != nil {
 			c.errs.Add(pos, err)
 			continue
@@ -164,6 +165,8 @@ func (c *compiler) selectHosts() {
 		e := &source.Error{Pos: c.p.plays[0].src.Hosts.Pos, Msg: "no host of the inventory matches any play"}
 		if len(c.p.opts.Inventory) == 0 {
 			e.Hint = "name an inventory: -i hosts"
+		} else if n := len(c.p.Warnings); n > 0 {
+			e.Hint = strings.TrimSuffix(c.p.Warnings[n-1].Msg+"; "+c.p.Warnings[n-1].Hint, "; ")
 		}
 		c.errs = append(c.errs, e)
 	}

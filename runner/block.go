@@ -1,0 +1,204 @@
+package runner
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// block runs a block, once for each item of its loop.
+func (b *batch) block(ctx context.Context, t *task, hs []*host) {
+	if t.loop == nil {
+		b.round(ctx, t, hs)
+		return
+	}
+	b.drain(ctx, hs)
+	for _, h := range active(hs) {
+		items, err := h.items(t, h.taskEnv(t))
+		if err != nil {
+			h.failTask(t, err)
+			continue
+		}
+		if items.unknown {
+			h.reportMaybe(t, "its loop is not known in check mode")
+			continue
+		}
+		for i, it := range items.values {
+			if !h.goesOn() || ctx.Err() != nil {
+				break
+			}
+			h.push(h.itemLayer(t, items, i, it))
+			b.round(ctx, t, []*host{h})
+			b.drain(ctx, []*host{h})
+			h.pop()
+		}
+	}
+}
+
+// round runs a block once; a failure in it runs rescue on that host, always runs in any case.
+func (b *batch) round(ctx context.Context, t *task, hs []*host) {
+	b.exec(ctx, t.body, hs)
+	if len(t.rescue) == 0 && len(t.always) == 0 {
+		return
+	}
+	b.drain(ctx, hs)
+	var hurt []*host
+	for _, h := range hs {
+		if h.failed && !h.unreachable && len(t.rescue) > 0 {
+			hurt = append(hurt, h)
+		}
+	}
+	for _, h := range hurt {
+		h.failed, h.rescuing = false, false
+		h.env.Set(expr.Magic, "ansible_failed_task", h.failedTask, nil, false)
+		h.env.Set(expr.Magic, "ansible_failed_result", h.failedResult, h.failedTaint, false)
+	}
+	if len(hurt) > 0 {
+		b.exec(ctx, t.rescue, hurt)
+		b.drain(ctx, hurt)
+	}
+	if len(t.always) == 0 {
+		return
+	}
+	was := map[*host]bool{}
+	var rest []*host
+	for _, h := range hs {
+		if h.unreachable {
+			continue
+		}
+		was[h], h.failed = h.failed, false
+		rest = append(rest, h)
+	}
+	b.exec(ctx, t.always, rest)
+	b.drain(ctx, rest)
+	for _, h := range rest {
+		h.failed = h.failed || was[h]
+	}
+}
+
+// bringing is what an include brings in, and the hosts that it does so for.
+type bringing struct {
+	key string
+	*brought
+	hosts []*host
+	layer []*expr.Layer // of the loop's item
+}
+
+// include runs what a dynamic include brings in, on the hosts where its condition holds.
+func (b *batch) include(ctx context.Context, t *task, hs []*host) {
+	b.drain(ctx, hs)
+	hs = active(hs)
+	if len(hs) == 0 {
+		return
+	}
+	if !b.free() {
+		b.run.o.Report.Task(hs[0].shownTask(t))
+	}
+	if on, err := hs[0].flag(t.kw.runOnce, t); on && err == nil {
+		hs = hs[:1]
+	}
+	var jobs []*bringing
+	for _, h := range hs {
+		h.touched = true
+		jobs = b.brings(t, h, jobs)
+	}
+	for _, j := range jobs {
+		live := active(j.hosts)
+		for _, h := range live {
+			h.push(j.layer...)
+			h.public = append(h.public, j.layers...)
+		}
+		b.exec(ctx, j.tasks, live)
+		b.drain(ctx, live)
+		for _, h := range live {
+			h.pop()
+			if t.include.src.Role != nil && h.endRole == t.include.src.Role {
+				h.endRole = nil // the next round of a loop may run it
+			}
+		}
+	}
+}
+
+// brings adds what an include means for a host to the jobs.
+func (b *batch) brings(t *task, h *host, jobs []*bringing) []*bringing {
+	env := h.taskEnv(t)
+	its := &items{values: []value.Value{nil}}
+	if t.loop != nil {
+		var err error
+		if its, err = h.items(t, env); err != nil {
+			if on, unknown, why, werr := h.holds(t.when, env); isUndefined(err) && werr == nil && !on && !unknown {
+				h.skippedTask(t, why)
+				return jobs
+			}
+			h.failTask(t, err)
+			return jobs
+		}
+	}
+	if its.unknown {
+		h.reportMaybe(t, "its loop is not known in check mode")
+		return jobs
+	}
+	took, skipped, maybe := false, "", false
+	for i, it := range its.values {
+		var layer []*expr.Layer
+		e := env
+		if t.loop != nil {
+			layer = append(layer, h.itemLayer(t, its, i, it))
+			e = env.With(layer...)
+		}
+		on, unknown, why, err := h.holds(t.when, e)
+		if err == nil && unknown {
+			maybe = true
+			continue
+		}
+		if err == nil && !on {
+			skipped = why
+			continue
+		}
+		var what *brought
+		key := ""
+		if err == nil {
+			what, key, err = b.included(h, t, e)
+		}
+		if err != nil {
+			h.failTask(t, err)
+			return jobs
+		}
+		took = true
+		key += "\x00" + value.Text(it) + "\x00" + strconv.Itoa(i)
+		var j *bringing
+		for _, x := range jobs {
+			if x.key == key {
+				j = x
+			}
+		}
+		if j == nil {
+			j = &bringing{key: key, brought: what, layer: layer}
+			jobs = append(jobs, j)
+		}
+		j.hosts = append(j.hosts, h)
+	}
+	switch {
+	case maybe:
+		h.reportMaybe(t, maybeText(true))
+	case !took:
+		h.skippedTask(t, skipped)
+	}
+	return jobs
+}
+
+// included are the tasks that an include means on a host.
+func (b *batch) included(h *host, t *task, env *expr.Env) (*brought, string, error) {
+	if t.include.src.Resolved {
+		return &brought{t.include.body, t.include.layers}, "", nil
+	}
+	res, err := t.include.name.Eval(h.context(env))
+	if err != nil {
+		return nil, "", err
+	}
+	name := value.Text(res.Value)
+	what, err := b.run.p.late(t, name)
+	return what, name, err
+}
