@@ -67,6 +67,9 @@ func build(dir string, arches []string) error {
 		}
 		manifest[arch] = agent{File: name, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data))}
 		fmt.Printf("%s: %d bytes, %d compressed\n", name, len(data), len(gz))
+		if len(gz) > limit {
+			return fmt.Errorf("%s has more than %d bytes: go list -deps ./cmd/mxplay-agent shows what it links", name, limit)
+		}
 	}
 	out, err := json.MarshalIndent(manifest, "", "  ")
 	if err != nil {
