@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"syscall"
 
 	"github.com/mxplay/mxplay/runner/source"
 )
@@ -44,7 +45,8 @@ func Load(sources []string, o Options) (*Inventory, error) {
 func (inv *Inventory) source(path string, top bool) error {
 	fi, err := os.Stat(path)
 	if err != nil {
-		if strings.Contains(path, ",") && os.IsNotExist(err) {
+		// a long list of hosts is too long for a file's name
+		if strings.Contains(path, ",") && (os.IsNotExist(err) || errors.Is(err, syscall.ENAMETOOLONG)) {
 			return inv.list(path)
 		}
 		e := source.OSError(path, err)

@@ -58,7 +58,7 @@ func newCompiler(p *Program) *compiler {
 	return &compiler{
 		p: p, loader: p.loader, known: map[string]bool{}, registers: map[string][]*task{},
 		roleDone: map[*playbook.RoleUse][]*expr.Layer{}, tagsSeen: map[string]bool{}, levels: map[levelKey]*expr.Layer{},
-		handlersOf: map[string]bool{},
+		handlersOf: map[string]bool{}, declared: map[string]bool{}, set: map[string]bool{}, specSeen: map[specKey]bool{},
 	}
 }
 
@@ -82,6 +82,10 @@ type compiler struct {
 	rescue     int      // blocks with rescue around
 	levels     map[levelKey]*expr.Layer
 	inPlay     *play
+	specs      []*specUse
+	declared   map[string]bool // by argument specs: known, and set perhaps
+	set        map[string]bool // by set_fact
+	specSeen   map[specKey]bool
 	inTask     *task // being compiled; nil between tasks
 }
 
@@ -125,6 +129,7 @@ func (c *compiler) site() {
 	c.inventoryVars()
 	c.selectHosts()
 	c.resolveNotify()
+	c.checkSpecs()
 	c.checkNames()
 	c.checkTags()
 }
@@ -331,6 +336,7 @@ func (c *compiler) role(r *playbook.RoleUse, done map[string]bool) []*task {
 	for _, d := range r.Deps {
 		out = append(out, c.role(d, done)...)
 	}
+	c.noteSpec(r)
 	c.roleHandlers(r)
 	return append(out, c.list(r.Tasks)...)
 }
@@ -375,6 +381,7 @@ func (c *compiler) layersOfRole(r *playbook.RoleUse) []*expr.Layer {
 		return ls
 	}
 	ls := []*expr.Layer{
+		c.specDefaults(r),
 		c.fields(expr.RoleDefaults, "defaults of role "+r.Def.Name, r.Defaults),
 		c.fields(expr.RoleVars, "role "+r.Def.Name+", vars of its use", r.Vars),
 		c.fields(expr.RoleVars, "vars of role "+r.Def.Name, r.VarsOf),

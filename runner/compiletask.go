@@ -455,7 +455,7 @@ func (c *compiler) setFact(f source.Field, a *arg) {
 		c.open = append(c.open, f.KeyPos.String()+": set_fact with a computed name")
 		return
 	}
-	c.known[f.Key] = true
+	c.known[f.Key], c.set[f.Key] = true, true
 	c.p.defs[f.Key] = append(c.p.defs[f.Key], a.value)
 }
 

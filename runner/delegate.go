@@ -46,13 +46,6 @@ func (f *flight) factsOf(it *item) *expr.Env {
 	return f.h.env
 }
 
-func (f *flight) delegateName() string {
-	if len(f.items) > 0 && !f.looped {
-		return f.items[0].delegateName(f.h)
-	}
-	return ""
-}
-
 func (it *item) delegateName(own *host) string {
 	if it.on != nil && it.on != own {
 		return it.on.name

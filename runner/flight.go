@@ -21,26 +21,25 @@ const maxQueue = 64
 // flight is a task on a host from its begin until its results are in. A host's
 // flights end in the order in which they began.
 type flight struct {
-	t        *task
-	h        *host
-	env      *expr.Env
-	looped   bool
-	byItem   bool // a call an item: the next begins when the one before is judged
-	items    []*item
-	skipped  string // the whole task, and why
-	maybe    string
-	err      error // before anything was asked of a host
-	check    bool
-	diff     bool
-	noLog    bool
-	ignore   bool // ignore_errors
-	pending  answers
-	conn     link
-	sent     []*item // what pending answers, in order
-	start    time.Time
-	sets     []setting // what it registered and set, for run_once
-	shown    *report.Task
-	listened bool // its failure was reported already
+	t       *task
+	h       *host
+	env     *expr.Env
+	looped  bool
+	byItem  bool // a call an item: the next begins when the one before is judged
+	items   []*item
+	skipped string // the whole task, and why
+	maybe   string
+	err     error // before anything was asked of a host
+	check   bool
+	diff    bool
+	noLog   bool
+	ignore  bool // ignore_errors
+	pending answers
+	conn    link
+	sent    []*item // what pending answers, in order
+	start   time.Time
+	sets    []setting // what it registered and set, for run_once
+	shown   *report.Task
 }
 
 // item is one round of a task's loop, or the whole of a task without one.

@@ -166,6 +166,11 @@ func (c *compiler) checkNames() {
 			types[name] = expr.Any
 		}
 	}
+	for name := range c.declared {
+		if _, ok := types[name]; !ok {
+			types[name] = expr.Any
+		}
+	}
 	for name, ts := range c.registers {
 		var u expr.Type
 		for i, t := range ts {

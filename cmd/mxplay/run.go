@@ -189,9 +189,10 @@ func (p *program) carryOut(ctx context.Context, prog *runner.Program, o *runFlag
 		}
 	}
 	ro := runner.RunOptions{
-		Check: o.check, Diff: o.diff, Forks: o.forks, Report: rep, Redact: redact,
+		Check: o.check, Diff: o.diff, Verbose: o.verbose, Forks: o.forks, Report: rep, Redact: redact,
 		BecomePassword: secret(asker(o.becomeFile, o.askBecome, "become password:")),
 		Password:       secret(asker(o.passFile, o.askPass, "ssh password:")),
+		Prompt:         prompter(term),
 		Remote: remote.Options{
 			Agents: agents(p.agents), Ask: prompt, Silence: o.silence, Redial: time.Minute,
 			ConnectTimeout: time.Duration(o.timeout) * time.Second, HostKeyChecking: o.hostKeys,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -10,6 +11,9 @@ import (
 	"sync"
 
 	"golang.org/x/term"
+
+	"github.com/mxplay/mxplay/runner"
+	"github.com/mxplay/mxplay/runner/report"
 )
 
 // isTerminal tells whether a person looks at w.
@@ -51,6 +55,53 @@ func ask(prompt string) (string, error) {
 	b, err := term.ReadPassword(int(tty.Fd()))
 	fmt.Fprintln(tty)
 	return string(b), err
+}
+
+// prompter asks for what vars_prompt names; nil when there is no terminal.
+func prompter(t *report.Terminal) func(runner.Prompt) (string, error) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil
+	}
+	_ = tty.Close()
+	return func(q runner.Prompt) (string, error) {
+		if t != nil {
+			defer t.Pause()()
+		}
+		get := ask
+		if !q.Private {
+			get = askOpenly
+		}
+		text := q.Text
+		if q.Default != "" {
+			text += " [" + q.Default + "]"
+		}
+		for {
+			s, err := get(text + ":")
+			if err != nil || s == "" && q.Default != "" {
+				return q.Default, err
+			}
+			if !q.Confirm {
+				return s, nil
+			}
+			again, err := get("again, to be sure:")
+			if err != nil || again == s {
+				return s, err
+			}
+		}
+	}
+}
+
+// askOpenly gets a line from the person at the terminal, who sees what is typed.
+func askOpenly(prompt string) (string, error) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return "", errNoTerminal
+	}
+	defer tty.Close()
+	fmt.Fprint(tty, prompt+" ")
+	line, err := bufio.NewReader(tty).ReadString('\n')
+	return strings.TrimRight(line, "\r\n"), err
 }
 
 // asker gets a password once: from a file, else from the terminal when the

@@ -82,8 +82,8 @@ type Keywords struct {
 	Tags []*source.Node // of this level, each a scalar; "a,b" already split when it is constant
 	Vars []source.Field // in the order of the file
 
-	Become, BecomeUser, BecomeMethod, BecomeFlags, BecomeExe *source.Node
-	RemoteUser, Connection, Port                             *source.Node
+	Become, BecomeUser, BecomeMethod, BecomeFlags *source.Node
+	RemoteUser, Connection, Port                  *source.Node
 
 	Environment    []*source.Node  // maps or templates; later ones win
 	ModuleDefaults []ModuleDefault // names resolved
@@ -132,8 +132,7 @@ type Task struct {
 	Retries, Delay          *source.Node
 	ChangedWhen, FailedWhen []*source.Node
 	Listen                  []*source.Node // handlers only
-	Async, Poll             *source.Node
-	Block, Rescue, Always   []*Task // of a block; Block is nil when the task is none
+	Block, Rescue, Always   []*Task        // of a block; Block is nil when the task is none
 	Include                 *Include
 }
 

@@ -67,8 +67,6 @@ func commonWords() []*Keyword {
 			put: one(func(d dest) **source.Node { return &d.level.BecomeMethod })},
 		{Name: "become_flags", On: onEach, Shape: Text, Inherit: Nearest, Doc: "further words for the become_method",
 			put: one(func(d dest) **source.Node { return &d.level.BecomeFlags })},
-		{Name: "become_exe", On: onEach, Shape: Text, Inherit: Nearest, Doc: "the program of the become_method",
-			put: one(func(d dest) **source.Node { return &d.level.BecomeExe })},
 		{Name: "remote_user", On: onEach, Shape: Text, Inherit: Nearest, Doc: "the account to log in as",
 			put: one(func(d dest) **source.Node { return &d.level.RemoteUser })},
 		{Name: "connection", On: onEach, Shape: Text, Inherit: Nearest, Doc: "ssh or local",
@@ -121,7 +119,7 @@ func taskWords() []*Keyword {
 			put: func(l *load, d dest, f source.Field) { d.task.Always = l.tasks(f.Value, l.inBlock(d.task)) }},
 		{Name: "args", On: onWork | OnImport | OnInclude, Shape: Dict, Doc: "further arguments of the module, beside the short form",
 			put: func(*load, dest, source.Field) {}},
-		{Name: "register", On: onWork | OnInclude, Shape: Ident, Doc: "the variable that holds the result", put: (*load).register},
+		{Name: "register", On: onWork, Shape: Ident, Doc: "the variable that holds the result", put: (*load).register},
 		{Name: "until", On: onWork, Shape: Cond, Doc: "try again until this holds",
 			put: each(func(d dest) *[]*source.Node { return &d.task.Until })},
 		{Name: "retries", On: onWork, Shape: Int, Doc: "how often to try again, 3 unless given",
@@ -134,10 +132,6 @@ func taskWords() []*Keyword {
 			put: each(func(d dest) *[]*source.Node { return &d.task.FailedWhen })},
 		{Name: "listen", On: OnHandler, Shape: Texts, Doc: "topics that notify this handler beside its name",
 			put: each(func(d dest) *[]*source.Node { return &d.task.Listen })},
-		{Name: "async", On: onWork, Shape: Int, Doc: "seconds that the task may go on in the background",
-			put: one(func(d dest) **source.Node { return &d.task.Async })},
-		{Name: "poll", On: onWork, Shape: Int, Doc: "seconds between looks at an async task; 0 goes on at once",
-			put: one(func(d dest) **source.Node { return &d.task.Poll })},
 	}
 }
 
@@ -146,6 +140,9 @@ func taskWords() []*Keyword {
 func refusedWords() []*Keyword {
 	const any = onEach | OnInclude | OnPlaybookImport
 	return []*Keyword{
+		{Name: "async", On: onWork, Shape: Int, Refused: "take the line out: a task may take as long as it needs, timeout: bounds it"},
+		{Name: "poll", On: onWork, Shape: Int, Refused: "take the line out: every task is waited for"},
+		{Name: "become_exe", On: onEach, Shape: Text, Refused: "take the line out: sudo, su or doas is taken from the account's path"},
 		{Name: "action", On: onWork, Shape: Text, Refused: "write the module's name as the key"},
 		{Name: "local_action", On: onWork, Shape: Text, Refused: "write the module's name as the key, and delegate_to: localhost"},
 		{Name: "collections", On: any, Shape: Listing, Refused: "modules need no collection, take the line out"},

@@ -1,0 +1,256 @@
+package runner
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mxplay/mxplay/inventory"
+	"github.com/mxplay/mxplay/modules"
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/playbook"
+	"github.com/mxplay/mxplay/runner/source"
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// specUse is a use of a role that says which variables it takes.
+type specUse struct {
+	use    *playbook.RoleUse
+	play   *play
+	layers []*expr.Layer // that the use itself brings
+	maybe  bool          // a condition may keep it from running
+}
+
+// specDefaults are the defaults that a role's argument specs name, below those of defaults/.
+func (c *compiler) specDefaults(r *playbook.RoleUse) *expr.Layer {
+	if r.Spec == nil {
+		return nil
+	}
+	var fs []source.Field
+	for _, o := range r.Spec.Options {
+		if o.Default != nil {
+			fs = append(fs, source.Field{Key: o.Name, KeyPos: o.Pos, Value: o.Default})
+		} else {
+			c.declared[o.Name] = true
+		}
+	}
+	return c.fields(expr.RoleDefaults, "argument specs of role "+r.Def.Name, fs)
+}
+
+// noteSpec remembers a use for checkSpecs.
+func (c *compiler) noteSpec(r *playbook.RoleUse) {
+	if r.Spec == nil {
+		return
+	}
+	u := &specUse{use: r, play: c.inPlay, layers: c.layersOf(&r.Level), maybe: conditional(&r.Level)}
+	if c.inTask != nil && len(c.inTask.when) > 0 {
+		u.maybe = true
+	}
+	c.specs = append(c.specs, u)
+}
+
+// checkSpecs refuses constant values that a role's specs do not take, and
+// variables that a role requires and nothing sets for a host of the play.
+func (c *compiler) checkSpecs() {
+	hosts := map[*play]map[*inventory.Host]map[string]*expr.Def{}
+	for _, u := range c.specs {
+		if hosts[u.play] == nil {
+			hosts[u.play] = c.hostVars(u.play)
+		}
+		shared := map[string]*expr.Def{}
+		for _, ls := range [][]*expr.Layer{u.play.layers, u.layers, {c.p.extra}} {
+			for _, l := range ls {
+				if l == nil {
+					continue
+				}
+				for name, d := range l.Vars {
+					shared[name] = d
+				}
+			}
+		}
+		for _, o := range u.use.Spec.Options {
+			c.checkOption(u, o, shared, hosts[u.play])
+		}
+	}
+}
+
+// hostVars are what the inventory sets for each host of a play, the winner of each name.
+func (c *compiler) hostVars(p *play) map[*inventory.Host]map[string]*expr.Def {
+	out := map[*inventory.Host]map[string]*expr.Def{}
+	for _, h := range p.hosts {
+		ls, err := c.p.inv.Layers(h, p.dir)
+		if err != nil {
+			continue // reported before
+		}
+		vars := map[string]*expr.Def{}
+		for _, l := range ls {
+			for name, d := range c.p.invLayer(l).Vars {
+				vars[name] = d
+			}
+		}
+		out[h] = vars
+	}
+	return out
+}
+
+func (c *compiler) checkOption(u *specUse, o *playbook.Option, shared map[string]*expr.Def, hosts map[*inventory.Host]map[string]*expr.Def) {
+	if d := shared[o.Name]; d != nil {
+		c.checkGiven(u, o, d)
+	}
+	var without []string
+	for _, h := range u.play.hosts {
+		d := hosts[h][o.Name]
+		if d != nil {
+			c.checkGiven(u, o, d)
+		}
+		if d == nil && shared[o.Name] == nil {
+			without = append(without, h.Name)
+		}
+	}
+	if !o.Required || len(without) == 0 || c.known[o.Name] || c.set[o.Name] || u.maybe {
+		return
+	}
+	if n := len(without); n > 3 {
+		without = append(without[:3], fmt.Sprintf("%d more", n-3))
+	}
+	e := source.Errorf(u.use.Pos, "role %s needs %s, which nothing sets for %s", u.use.Def.Name, o.Name, strings.Join(without, ", "))
+	e.Hint = "set it in the inventory or the play: " + o.Name + ": ..."
+	if o.Doc != "" {
+		e.Hint = o.Name + " is " + lowerFirst(strings.TrimSuffix(firstLine(o.Doc), ".")) + "; " + e.Hint
+	}
+	c.errs = append(c.errs, e)
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+func lowerFirst(s string) string {
+	if len(s) > 1 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'a' && s[1] <= 'z' {
+		return strings.ToLower(s[:1]) + s[1:]
+	}
+	return s
+}
+
+// checkGiven refuses a constant that does not fit an option; one that is a secret is marked.
+func (c *compiler) checkGiven(u *specUse, o *playbook.Option, d *expr.Def) {
+	key := specKey{d, o}
+	if c.specSeen[key] {
+		return
+	}
+	c.specSeen[key] = true
+	v, ok := d.Constant()
+	if !ok || v == nil {
+		return
+	}
+	if o.Secret && d.Taint == nil {
+		d.Taint = expr.SecretValue(v)
+	}
+	raw := ""
+	if d.Node != nil && d.Node.Kind == source.Scalar {
+		raw = d.Node.Raw
+	}
+	if err := fits(o, v, raw); err != nil {
+		e := source.Errorf(d.Pos, "%s of role %s: %s", o.Name, u.use.Def.Name, plainMsg(err))
+		if o.Secret {
+			e.Msg = fmt.Sprintf("%s of role %s wants %s", o.Name, u.use.Def.Name, o.Type)
+		}
+		c.errs.Add(d.Pos, e)
+	}
+}
+
+type specKey struct {
+	d *expr.Def
+	o *playbook.Option
+}
+
+// fits tells whether a value is what an option takes.
+func fits(o *playbook.Option, v value.Value, raw string) error {
+	t := modules.Type{Kind: o.Type}
+	any := modules.Type{Kind: modules.Any}
+	switch o.Type {
+	case modules.Path:
+		t.Kind = modules.String // of the controller or a host
+	case modules.List:
+		t.Elem = &any
+		if o.Elements != "" && o.Elements != modules.Path && o.Elements != modules.Map && o.Elements != modules.List {
+			t.Elem = &modules.Type{Kind: o.Elements}
+		}
+	case modules.Map:
+		t.Elem = &any
+	}
+	got, err := convert(t, v, raw)
+	if err != nil {
+		return err
+	}
+	if o.Choices != nil {
+		choices, _ := o.Choices.Plain().(value.List)
+		vals := value.List{got}
+		if l, ok := got.(value.List); ok {
+			vals = l
+		}
+		for _, x := range vals {
+			if !oneOf(x, choices) {
+				return fmt.Errorf("%s is not one of %s", value.Short(x, 40), value.Text(choices))
+			}
+		}
+	}
+	if len(o.Options) == 0 {
+		return nil
+	}
+	maps := value.List{got}
+	if l, ok := got.(value.List); ok {
+		maps = l
+	}
+	for _, x := range maps {
+		m, ok := x.(*value.Map)
+		if !ok {
+			return mismatch("a dict", x)
+		}
+		if err := fitsAll(o.Options, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fitsAll checks the keys of a dict.
+func fitsAll(os []*playbook.Option, m *value.Map) error {
+	var names []string
+	for _, o := range os {
+		names = append(names, o.Name)
+		v, there := m.Get(o.Name)
+		switch {
+		case !there && o.Required:
+			return fmt.Errorf("%s is required", o.Name)
+		case there && v != nil:
+			if err := fits(o, v, ""); err != nil {
+				return fmt.Errorf("%s: %s", o.Name, plainMsg(err))
+			}
+		}
+	}
+	for i := range m.Len() {
+		k, _ := m.At(i)
+		known := false
+		for _, n := range names {
+			known = known || n == k
+		}
+		if !known {
+			hint := ""
+			if n := source.DidYouMean(k, names); n != "" {
+				hint = ", did you mean " + n + "?"
+			}
+			return fmt.Errorf("there is no key %s%s", k, hint)
+		}
+	}
+	return nil
+}
+
+func oneOf(v value.Value, list value.List) bool {
+	for _, x := range list {
+		if value.Text(x) == value.Text(v) {
+			return true
+		}
+	}
+	return false
+}
