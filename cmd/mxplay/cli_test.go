@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -28,7 +29,7 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata",
 		UpdateScripts: os.Getenv("UPDATE") != "",
 		Condition: func(cond string) (bool, error) {
-			_, _, _, err := agents(agentFiles)(runtime.GOARCH)
+			_, err := agents(agentFiles)(runtime.GOARCH)
 			return cond == "agents" && err == nil && runtime.GOOS == "linux", nil
 		},
 		Setup: func(e *testscript.Env) error {
@@ -40,16 +41,24 @@ func TestScripts(t *testing.T) {
 }
 
 func TestAgents(t *testing.T) {
-	if _, _, _, err := agents(fstest.MapFS{})("amd64"); err != remote.ErrNoAgent {
+	if _, err := agents(fstest.MapFS{})("amd64"); err != remote.ErrNoAgent {
 		t.Error("without any:", err)
 	}
 	manifest, _ := json.Marshal(map[string]any{"amd64": map[string]any{"file": "a.gz", "sha256": "abc", "size": 12}})
 	files := fstest.MapFS{"agents/manifest.json": {Data: manifest}, "agents/a.gz": {Data: []byte("gz")}}
-	gz, sum, size, err := agents(files)("amd64")
-	if err != nil || string(gz) != "gz" || sum != "abc" || size != 12 {
-		t.Error(string(gz), sum, size, err)
+	a, err := agents(files)("amd64")
+	if err != nil || a.SHA256 != "abc" || a.Size != 12 || a.Packed != 2 {
+		t.Fatalf("%+v, %v", a, err)
 	}
-	if _, _, _, err := agents(files)("arm"); err != remote.ErrNoAgent {
+	gz, err := a.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gz.Close()
+	if text, err := io.ReadAll(gz); err != nil || string(text) != "gz" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := agents(files)("arm"); err != remote.ErrNoAgent {
 		t.Error("of an unknown kind:", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 
 	"github.com/mxplay/mxplay/runner/remote"
@@ -15,11 +16,11 @@ import (
 var agentFiles embed.FS
 
 // agents finds the agent for a kind of processor among the files.
-func agents(files fs.FS) func(goarch string) ([]byte, string, int64, error) {
-	return func(goarch string) ([]byte, string, int64, error) {
+func agents(files fs.FS) func(goarch string) (remote.Agent, error) {
+	return func(goarch string) (remote.Agent, error) {
 		raw, err := fs.ReadFile(files, "agents/manifest.json")
 		if err != nil {
-			return nil, "", 0, remote.ErrNoAgent
+			return remote.Agent{}, remote.ErrNoAgent
 		}
 		var manifest map[string]struct {
 			File   string `json:"file"`
@@ -27,16 +28,18 @@ func agents(files fs.FS) func(goarch string) ([]byte, string, int64, error) {
 			Size   int64  `json:"size"`
 		}
 		if err := json.Unmarshal(raw, &manifest); err != nil {
-			return nil, "", 0, fmt.Errorf("agents/manifest.json: %w", err)
+			return remote.Agent{}, fmt.Errorf("agents/manifest.json: %w", err)
 		}
 		a, ok := manifest[goarch]
 		if !ok {
-			return nil, "", 0, remote.ErrNoAgent
+			return remote.Agent{}, remote.ErrNoAgent
 		}
-		gz, err := fs.ReadFile(files, "agents/"+a.File)
+		name := "agents/" + a.File
+		gz, err := fs.Stat(files, name)
 		if err != nil {
-			return nil, "", 0, remote.ErrNoAgent
+			return remote.Agent{}, remote.ErrNoAgent
 		}
-		return gz, a.SHA256, a.Size, nil
+		open := func() (io.ReadCloser, error) { return files.Open(name) }
+		return remote.Agent{SHA256: a.SHA256, Size: a.Size, Packed: gz.Size(), Open: open}, nil
 	}
 }

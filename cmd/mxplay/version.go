@@ -18,10 +18,10 @@ func newVersion(p *program) *cobra.Command {
 			find := agents(p.agents)
 			found := false
 			for _, arch := range []string{"amd64", "arm64", "arm"} {
-				gz, sum, size, err := find(arch)
+				a, err := find(arch)
 				if err == nil {
 					found = true
-					fmt.Fprintf(p.out, "agent linux/%-5s %s, %d bytes, %d compressed\n", arch, sum[:12], size, len(gz))
+					fmt.Fprintf(p.out, "agent linux/%-5s %s, %d bytes, %d compressed\n", arch, a.SHA256[:12], a.Size, a.Packed)
 				}
 			}
 			if !found {

@@ -114,7 +114,7 @@ func (s *starter) talk(p *process, r *bufio.Reader, w io.Writer, bins map[string
 		}
 		s.asked = true
 		// The script takes exactly what it said, whatever becomes of it.
-		if _, err := w.Write(b.gz); err != nil {
+		if err := b.send(w); err != nil {
 			return nil, fmt.Errorf("sending the agent: %w", err)
 		}
 	}
@@ -168,4 +168,15 @@ func (s *starter) explain(err error) error {
 		t.lines = append(t.lines, endText(s.ended))
 	}
 	return t
+}
+
+// send writes the agent's gzip.
+func (b agentFile) send(w io.Writer) error {
+	gz, err := b.open()
+	if err != nil {
+		return err
+	}
+	defer gz.Close()
+	_, err = io.Copy(w, gz)
+	return err
 }

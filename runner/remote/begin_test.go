@@ -151,12 +151,11 @@ func TestCachedAgentThatCannotRun(t *testing.T) {
 func TestArchitecture(t *testing.T) {
 	k := newKit(t)
 	have := k.o.Agents
-	k.o.Agents = func(arch string) ([]byte, string, int64, error) {
+	k.o.Agents = func(arch string) (Agent, error) {
 		if arch != "arm" {
-			return nil, "", 0, ErrNoAgent
+			return Agent{}, ErrNoAgent
 		}
-		gz, sum, n, _ := have("amd64")
-		return gz, sum + "", n, nil
+		return have("amd64")
 	}
 	s := k.server(remotetest.Config{})
 	k.known(s)
@@ -165,7 +164,7 @@ func TestArchitecture(t *testing.T) {
 
 func TestNoAgents(t *testing.T) {
 	k := newKit(t)
-	k.o.Agents = func(string) ([]byte, string, int64, error) { return nil, "", 0, ErrNoAgent }
+	k.o.Agents = func(string) (Agent, error) { return Agent{}, ErrNoAgent }
 	_, err := k.dialer().Dial(k.ctx(), Target{Name: "web1", Host: "127.0.0.1", Port: 1})
 	if !errors.Is(err, ErrNoAgent) || !strings.Contains(err.Error(), "make build") {
 		t.Fatalf("got %v", err)

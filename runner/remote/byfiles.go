@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"bytes"
 	"compress/gzip"
 	"crypto/rand"
 	"encoding/binary"
@@ -107,7 +106,12 @@ func install(fs *sftp.Client, dir string, b agentFile) (string, error) {
 	if st, err := fs.Stat(file); err == nil && st.Size() == b.Size && st.Mode().Perm()&0o100 != 0 {
 		return file, nil
 	}
-	z, err := gzip.NewReader(bytes.NewReader(b.gz))
+	gz, err := b.open()
+	if err != nil {
+		return "", err
+	}
+	defer gz.Close()
+	z, err := gzip.NewReader(gz)
 	if err != nil {
 		return "", err
 	}

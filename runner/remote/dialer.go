@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"runtime"
@@ -36,7 +37,7 @@ type Dialer struct {
 // agentFile is an agent as it is built in.
 type agentFile struct {
 	boot.Binary
-	gz []byte
+	open func() (io.ReadCloser, error) // its gzip
 }
 
 // NewDialer makes a Dialer. Close it after its connections.
@@ -57,14 +58,14 @@ func (d *Dialer) readBinaries() (map[string]agentFile, error) {
 		return nil, ErrNoAgent
 	}
 	for _, arch := range arches {
-		gz, sum, size, err := d.o.Agents(arch)
+		a, err := d.o.Agents(arch)
 		if errors.Is(err, ErrNoAgent) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		out[arch] = agentFile{boot.Binary{Arch: arch, Hash: sum, Size: size, Sent: int64(len(gz))}, gz}
+		out[arch] = agentFile{boot.Binary{Arch: arch, Hash: a.SHA256, Size: a.Size, Sent: a.Packed}, a.Open}
 	}
 	if len(out) == 0 {
 		return nil, ErrNoAgent

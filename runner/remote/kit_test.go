@@ -41,18 +41,19 @@ var built = sync.OnceValues(func() ([]byte, error) {
 })
 
 // agents gives a binary as the agent of this machine's architecture.
-func agents(t testing.TB, bin []byte) func(string) ([]byte, string, int64, error) {
+func agents(t testing.TB, bin []byte) func(string) (Agent, error) {
 	t.Helper()
 	sum := sha256.Sum256(bin)
 	var b bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 	_, _ = z.Write(bin)
 	_ = z.Close()
-	return func(arch string) ([]byte, string, int64, error) {
+	return func(arch string) (Agent, error) {
 		if arch != runtime.GOARCH {
-			return nil, "", 0, ErrNoAgent
+			return Agent{}, ErrNoAgent
 		}
-		return b.Bytes(), hex.EncodeToString(sum[:]), int64(len(bin)), nil
+		return Agent{SHA256: hex.EncodeToString(sum[:]), Size: int64(len(bin)), Packed: int64(b.Len()),
+			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil }}, nil
 	}
 }
 

@@ -10,11 +10,20 @@ import (
 	"time"
 )
 
+// Agent is a program for hosts as it is built in. Most hosts have it already:
+// its bytes are read only for one that has not.
+type Agent struct {
+	SHA256 string                        // hex, of the program
+	Size   int64                         // of the program
+	Packed int64                         // of its gzip
+	Open   func() (io.ReadCloser, error) // its gzip
+}
+
 // Options are what all connections of a run have in common.
 type Options struct {
-	// Agents is the agent for an architecture, as GOARCH names it: gzipped, its
-	// SHA-256 and its size when unpacked. ErrNoAgent when none is built in.
-	Agents func(goarch string) (gz []byte, sha256hex string, size int64, err error)
+	// Agents is the agent for an architecture, as GOARCH names it. ErrNoAgent
+	// when none is built in.
+	Agents func(goarch string) (Agent, error)
 	// Content opens content of the run by its SHA-256, for agents that ask.
 	Content func(hash string) (io.ReadCloser, int64, error)
 	// Ask gets a secret from the person at the terminal; nil when there is none.
