@@ -142,7 +142,7 @@ func (f *flight) shownResult(it *item, status report.Status) *report.Result {
 	}
 	if o := it.out; o != nil {
 		for _, s := range o.Steps {
-			r.Steps = append(r.Steps, shownStep(s, secrets))
+			r.Steps = append(r.Steps, shownStep(s, secrets, it.opaque))
 		}
 		if o.Failed && it.failed || o.Skipped {
 			r.Msg, r.Lines, r.Hint = hideText(o.Msg, secrets), hideTexts(o.Lines, secrets), hideText(o.Hint, secrets)

@@ -101,6 +101,7 @@ func (f *flight) setFact(it *item, done func(bool, string, *value.Map)) {
 		if res.Omitted() {
 			continue
 		}
+		res.Taint = derived(res.Value, res.Taint)
 		s := setting{level: expr.SetFacts, name: name, v: res.Value, taint: res.Taint, unknown: res.Unknown}
 		if to == f.h.env {
 			it.setsFacts = append(it.setsFacts, s)

@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/playbook"
+	"github.com/mxplay/mxplay/runner/report"
 	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 	"github.com/mxplay/mxplay/runner/wire"
@@ -22,6 +22,7 @@ type evaluated struct {
 	json    json.RawMessage
 	secrets []string
 	unknown string // check mode: why they cannot be known
+	opaque  bool   // a secret went into content in another form
 	release []func()
 }
 
@@ -75,22 +76,26 @@ func (h *host) arguments(f *flight, it *item) (*evaluated, error) {
 		plain[a.field.Name] = v
 	}
 	for _, a := range contents {
-		c, unknown, tt, done, err := h.content(t, a, env, plain)
+		m, err := h.content(t, a, env, plain)
 		if err != nil {
 			return nil, place(a, err)
 		}
-		if unknown {
+		if m.done != nil {
+			out.release = append(out.release, m.done)
+		}
+		if m.unknown {
 			out.unknown = "argument " + a.name + " is not known in check mode"
 			return out, nil
 		}
-		if c == nil {
+		if m.content == nil {
 			continue
 		}
-		taint = taint.Union(tt)
-		if done != nil {
-			out.release = append(out.release, done)
+		taint, out.opaque = taint.Union(m.taint), out.opaque || m.opaque
+		v, err := value.Of(*m.content)
+		if err != nil {
+			return nil, err
 		}
-		vals.Set(a.field.Name, c)
+		vals.Set(a.field.Name, v)
 	}
 	if err := complete(spec, vals); err != nil {
 		return nil, source.Errorf(t.src.ModulePos, "%s", err)
@@ -119,19 +124,25 @@ func place(a *arg, err error) error {
 	return out
 }
 
+// made is content as it goes into a call.
+type made struct {
+	content *modules.Content // nil: the argument is left out
+	unknown bool
+	taint   *expr.Taint
+	opaque  bool   // a secret went into it that does not stand there as it is
+	done    func() // lets go of what is held for the agent; may be nil
+}
+
 // content makes what lives on the controller: a file, a rendered template, a text, a written-out data structure.
-func (h *host) content(t *task, a *arg, env *expr.Env, plain map[string]value.Value) (value.Value, bool, *expr.Taint, func(), error) {
-	ctx := h.context(env)
-	res, err := a.value.Eval(ctx)
+func (h *host) content(t *task, a *arg, env *expr.Env, plain map[string]value.Value) (*made, error) {
+	res, err := a.value.Eval(h.context(env))
 	if err != nil || res.Omitted() {
-		return nil, false, nil, nil, err
+		return &made{}, err
 	}
 	if res.Unknown || expr.HasUnknown(res.Value) {
-		return nil, true, nil, nil, nil
+		return &made{unknown: true}, nil
 	}
-	taint := res.Taint.Flat()
 	var data []byte
-	name := a.name
 	switch a.field.Type.From {
 	case "text":
 		s, err := toString(res.Value, "")
@@ -141,81 +152,89 @@ func (h *host) content(t *task, a *arg, env *expr.Env, plain map[string]value.Va
 			}
 		}
 		if err != nil {
-			return nil, false, nil, nil, err
+			return nil, err
 		}
 		data = []byte(s.(string))
 	case "yaml":
-		if data, err = source.EmitYAML(res.Value, 2); err != nil {
-			return nil, false, nil, nil, err
-		}
+		data, err = source.EmitYAML(res.Value, 2)
 	case "json":
-		if data, err = niceJSON(res.Value); err != nil {
-			return nil, false, nil, nil, err
-		}
+		data, err = niceJSON(res.Value)
 	default:
 		path, ok := res.Value.(string)
 		if !ok {
-			return nil, false, nil, nil, mismatch("the name of a file", res.Value)
+			return nil, mismatch("the name of a file", res.Value)
 		}
 		if r := a.field.Type.Remote; r != "" && plain[r] == true {
-			c, err := value.Of(modules.Content{Name: path})
-			return c, false, taint, nil, err
+			return &made{content: &modules.Content{Name: path}, taint: res.Taint.Flat()}, nil
 		}
 		return h.fileContent(t, a, env, path, plain)
 	}
-	c, done := h.run.store.bytes(name, data)
-	v, err := value.Of(c)
-	return v, false, taint, done, err
+	if err != nil {
+		return nil, err
+	}
+	return h.run.content(a.name, data, res.Taint.Flat()), nil
+}
+
+// content makes content of data that secrets may have gone into.
+func (r *run) content(name string, data []byte, taint *expr.Taint) *made {
+	c, done := r.store.bytes(name, data)
+	m := &made{content: &c, taint: taint, done: done}
+	for _, s := range taint.All() {
+		var find report.Redactor
+		find.Add(s)
+		m.opaque = m.opaque || !strings.Contains(string(data), s) && !find.Has(string(data))
+	}
+	return m
 }
 
 // fileContent is a file of the controller, rendered when it is a template.
-func (h *host) fileContent(t *task, a *arg, env *expr.Env, name string, plain map[string]value.Value) (value.Value, bool, *expr.Taint, func(), error) {
+func (h *host) fileContent(t *task, a *arg, env *expr.Env, name string, plain map[string]value.Value) (*made, error) {
 	from := a.field.Type.From
 	f := a.file
 	if f == nil || from == "file" {
 		path, err := t.find(h.run.p, from, name)
 		if err != nil {
-			return nil, false, nil, nil, err
+			return nil, err
 		}
 		if f, err = h.run.p.file(path, from == "template"); err != nil {
-			return nil, false, nil, nil, err
+			return nil, err
 		}
 	}
-	mode := ""
 	info, err := h.run.p.loader.Stat(f.path)
 	if err != nil {
-		return nil, false, nil, nil, source.OSError(f.path, err)
+		return nil, source.OSError(f.path, err)
 	}
 	if info.IsDir() {
-		return nil, false, nil, nil, fmt.Errorf("%s is a folder", name)
+		return nil, fmt.Errorf("%s is a folder", name)
 	}
-	mode = fmt.Sprintf("%04o", info.Mode().Perm())
-	var c modules.Content
-	var done func()
-	var taint *expr.Taint
+	m := &made{}
 	if f.tmpl != nil {
-		env = env.With(h.templateVars(f.path, info.ModTime(), plain))
+		env = env.With(h.templateVars(f.path, plain))
 		res, err := f.tmpl.Render(h.context(env))
 		if err != nil {
-			return nil, false, nil, nil, err
+			return nil, err
 		}
 		if res.Unknown {
-			return nil, true, nil, nil, nil
+			return &made{unknown: true}, nil
 		}
-		taint = res.Taint
-		c, done = h.run.store.bytes(f.path, []byte(value.Text(res.Value)))
-	} else if b, err := h.run.p.shippedFile(f.path); err == nil && b != nil {
-		c, done = h.run.store.bytes(f.path, b)
-	} else if c, done, err = h.run.store.file(f.path, info.Size()); err != nil {
-		return nil, false, nil, nil, err
+		m = h.run.content(f.path, []byte(value.Text(res.Value)), res.Taint)
+	} else if b, err := h.run.p.shippedFile(f.path); err != nil {
+		return nil, source.OSError(f.path, err)
+	} else if b != nil {
+		m = h.run.content(f.path, b, nil)
+	} else {
+		c, done, err := h.run.store.file(f.path, info.Size())
+		if err != nil {
+			return nil, err
+		}
+		m.content, m.done = &c, done
 	}
-	c.Name, c.Mode = source.ShortName(f.path), mode
-	v, err := value.Of(c)
-	return v, false, taint, done, err
+	m.content.Name, m.content.Mode = source.ShortName(f.path), fmt.Sprintf("%04o", info.Mode().Perm())
+	return m, nil
 }
 
 // templateVars are the variables that only a template file sees.
-func (h *host) templateVars(path string, _ time.Time, plain map[string]value.Value) *expr.Layer {
+func (h *host) templateVars(path string, plain map[string]value.Value) *expr.Layer {
 	host, _ := os.Hostname()
 	return defs(expr.Magic, map[string]value.Value{
 		"template_path": path, "template_fullpath": path, "template_host": host, "template_destpath": value.Text(plain["dest"]),

@@ -55,6 +55,7 @@ type item struct {
 	err       error
 	args      json.RawMessage
 	secrets   []string
+	opaque    bool // a secret went into its content in another form: no side of a step is shown
 	release   []func()
 	out       *modules.Outcome
 	notBegun  bool
@@ -291,7 +292,7 @@ func (f *flight) open(it *item) {
 		it.err = err
 		return
 	}
-	it.secrets = e.secrets
+	it.secrets, it.opaque = e.secrets, e.opaque
 	f.h.run.learn(e.secrets...)
 	it.release = e.release
 	if e.unknown != "" {

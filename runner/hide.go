@@ -109,6 +109,34 @@ func hideStrings(v value.Value, secrets []string) value.Value {
 	return v
 }
 
+// derived is the taint of a value that is kept: a text that secrets went into
+// and in which none of them stands as it is has become a secret of its own.
+func derived(v value.Value, t *expr.Taint) *expr.Taint {
+	if t == nil {
+		return nil
+	}
+	switch v := v.(type) {
+	case string:
+		for _, s := range t.All() {
+			if s != "" && strings.Contains(v, s) {
+				return t
+			}
+		}
+		return t.Union(expr.Secret(v))
+	case value.List:
+		for i, e := range v {
+			k := value.Text(int64(i))
+			t = t.WithField(k, derived(e, t.Member(k)))
+		}
+	case *value.Map:
+		for i := range v.Len() {
+			k, e := v.At(i)
+			t = t.WithField(k, derived(e, t.Member(k)))
+		}
+	}
+	return t
+}
+
 // shownArgs are an item's arguments as they may be shown: content only by its name and hash.
 func (f *flight) shownArgs(it *item) json.RawMessage {
 	if it.args == nil || f.noLog {
@@ -156,13 +184,16 @@ func contentName(c *value.Map) value.Value {
 // shownStep is a step as it may be shown. Of one that holds a secret so short
 // that the report does not look for it, neither side is: what stood there
 // before is as secret.
-func shownStep(s modules.Shown, secrets []string) report.Step {
+func shownStep(s modules.Shown, secrets []string, opaque bool) report.Step {
 	out := report.Step{What: hideText(s.What, secrets), From: s.From, To: s.To, Event: s.Event}
 	for _, side := range []string{s.From, s.To} {
-		if hideText(side, short(secrets)) != side {
+		if opaque && side != "" || hideText(side, short(secrets)) != side {
 			out.From, out.To = stars, stars
 			if s.From == "" {
 				out.From = ""
+			}
+			if s.To == "" {
+				out.To = ""
 			}
 			break
 		}
