@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/source"
@@ -113,7 +114,31 @@ func complete(s *modules.Spec, out *value.Map) error {
 	return nil
 }
 
+// defaults remembers the values of defaults that are scalars: the few texts
+// there are would be read as YAML again for each argument of each call.
+var defaults sync.Map
+
+type defaultKey struct {
+	kind modules.TypeKind
+	text string
+}
+
 func defaultOf(f *modules.Field) (value.Value, error) {
+	key := defaultKey{f.Type.Kind, f.Default}
+	if v, ok := defaults.Load(key); ok {
+		return v, nil
+	}
+	v, err := readDefault(f)
+	switch v.(type) {
+	case bool, int64, float64, string:
+		if err == nil {
+			defaults.Store(key, v)
+		}
+	}
+	return v, err
+}
+
+func readDefault(f *modules.Field) (value.Value, error) {
 	nodes, err := source.ReadYAML("default", []byte(f.Default))
 	if err != nil {
 		return nil, err
