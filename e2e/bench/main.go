@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -35,7 +36,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.mxplay, "mxplay", "bin/mxplay", "the `program` to measure")
+	flag.StringVar(&o.mxplay, "mxplay", cmp.Or(os.Getenv("MXPLAY_BIN"), "bin/mxplay"), "the `program` to measure")
 	flag.StringVar(&o.suite, "suite", "trixie", "`release` of Debian on the host")
 	flag.IntVar(&o.rounds, "rounds", 7, "rounds that count")
 	flag.IntVar(&o.warm, "warm", 1, "rounds before them that do not")
