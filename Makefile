@@ -31,7 +31,8 @@ REAL        = $(addprefix ./,$(sort $(patsubst %/,%,$(dir $(shell grep -rlE '^//
 # Where the lab keeps its state, and the hosts that lab-test brings up for tests that start none.
 STATE      := /run/mxplay-lab$(if $(filter-out 88,$(MXPLAY_LAB_NET)),-$(MXPLAY_LAB_NET))
 TEST_HOSTS := test-bookworm:bookworm test-trixie:trixie test-sid:sid
-TEST_NAMES := $(foreach h,$(TEST_HOSTS),$(firstword $(subst :, ,$(h))))
+TEST_BARE  := test-bare:trixie
+names       = $(foreach h,$(1),$(firstword $(subst :, ,$(h))))
 # tally shows what go test says and keeps count.
 TALLY      := bin/tally -keep bin/tests
 
@@ -92,10 +93,10 @@ unit: tools agents bin/tally
 lab-test: tools build bin/tally
 	CGO_ENABLED=0 $(GO) build $(GOFLAGS) -ldflags '-s -w' -o bin/mxplay-agent ./cmd/mxplay-agent
 	$(GO) build -o bin/lab ./e2e/cmd/lab
-	bin/lab up $(addprefix --host ,$(TEST_HOSTS))
-	trap 'bin/lab down $(TEST_NAMES)' EXIT; \
+	bin/lab up $(addprefix --host ,$(TEST_HOSTS) $(TEST_BARE))
+	trap 'bin/lab down $(call names,$(TEST_HOSTS) $(TEST_BARE))' EXIT; \
 	MXPLAY_BIN=$(CURDIR)/bin/mxplay MXPLAY_AGENT=$(CURDIR)/bin/mxplay-agent \
-	MXPLAY_LAB=$(STATE) MXPLAY_LAB_SSH=$(STATE)/ssh_config MXPLAY_LAB_HOSTS='$(TEST_NAMES)' \
+	MXPLAY_LAB=$(STATE) MXPLAY_LAB_SSH=$(STATE)/ssh_config MXPLAY_LAB_HOSTS='$(call names,$(TEST_HOSTS))' MXPLAY_LAB_BARE=$(call names,$(TEST_BARE)) \
 	$(GO) test -json -tags lab -p 1 -count=1 -timeout 40m $(REAL) | $(TALLY) lab-test
 
 test:
