@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 
 	"github.com/mxplay/mxplay/inventory"
 	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/playbook"
 	"github.com/mxplay/mxplay/runner/source"
-	"github.com/mxplay/mxplay/runner/value"
 )
 
 // Options are what Compile works from: the command line, in its words.
@@ -270,8 +268,11 @@ func (c *compiler) play(src *playbook.Play) *play {
 	p.anyErrorsFatal, p.ignoreUnreachable = c.tree(src.AnyErrorsFatal), c.tree(src.IgnoreUnreachable)
 	c.strategy(p)
 	for _, s := range src.Serial {
-		p.serial = append(p.serial, c.tree(s))
+		if d := c.tree(s); d != nil {
+			p.serial = append(p.serial, d)
+		}
 	}
+	c.numbers(p)
 	p.layers = append(p.layers, c.fields(expr.PlayVars, "play", src.Vars))
 	for _, f := range src.VarsFiles {
 		p.layers = append(p.layers, c.varsFile(p, f))
@@ -319,77 +320,6 @@ func (c *compiler) varsFile(p *play, n *source.Node) *expr.Layer {
 	return nil
 }
 
-// role compiles a use of a role with its dependencies. done holds the roles
-// that run in this play anyway, by what makes two uses the same: what roles:
-// and dependencies name runs once, what is imported or included always.
-func (c *compiler) role(r *playbook.RoleUse, done map[string]bool) []*task {
-	c.roleLayers(r)
-	var out []*task
-	key := roleKey(r)
-	if once := done != nil && (r.Dep || r.Up.Kind == playbook.PlayLevel); once && !r.Def.Meta.AllowDuplicates {
-		if done[key] {
-			return nil
-		}
-		// a use that may be skipped leaves the next one to run
-		done[key] = !conditional(&r.Level)
-	}
-	for _, d := range r.Deps {
-		out = append(out, c.role(d, done)...)
-	}
-	c.noteSpec(r)
-	c.roleHandlers(r)
-	return append(out, c.list(r.Tasks)...)
-}
-
-// conditional tells whether a condition may keep a level from running.
-func conditional(l *playbook.Level) bool {
-	for ; l != nil; l = l.Up {
-		if len(l.When) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// roleHandlers gives a role's handlers to the play, once for each use that differs.
-func (c *compiler) roleHandlers(r *playbook.RoleUse) {
-	if key := roleKey(r); !c.handlersOf[key] {
-		c.handlersOf[key] = true
-		c.inPlay.handlers = append(c.inPlay.handlers, c.list(r.Handlers)...)
-	}
-}
-
-// roleKey is what makes two uses of a role the same: the role and its parameters.
-func roleKey(r *playbook.RoleUse) string {
-	var b strings.Builder
-	b.WriteString(r.Def.Dir + "\x00" + r.Entry)
-	for _, fs := range [][]source.Field{r.Params, r.Vars} {
-		for _, f := range fs {
-			fmt.Fprintf(&b, "\x00%s=%v", f.Key, value.Text(f.Value.Plain()))
-		}
-	}
-	return b.String()
-}
-
-// roleLayers makes a role's defaults and vars visible to the whole play.
-func (c *compiler) roleLayers(r *playbook.RoleUse) {
-	c.inPlay.layers = append(c.inPlay.layers, c.layersOfRole(r)...)
-}
-
-func (c *compiler) layersOfRole(r *playbook.RoleUse) []*expr.Layer {
-	if ls, ok := c.roleDone[r]; ok {
-		return ls
-	}
-	ls := []*expr.Layer{
-		c.specDefaults(r),
-		c.fields(expr.RoleDefaults, "defaults of role "+r.Def.Name, r.Defaults),
-		c.fields(expr.RoleVars, "role "+r.Def.Name+", vars of its use", r.Vars),
-		c.fields(expr.RoleVars, "vars of role "+r.Def.Name, r.VarsOf),
-	}
-	c.roleDone[r] = ls
-	return ls
-}
-
 func (c *compiler) loaderHas(path string) bool {
 	_, err := c.loader.Stat(path)
 	return err == nil
@@ -409,4 +339,14 @@ func (c *compiler) strategy(p *play) {
 		e.Hint = "strategy: free"
 	}
 	c.errs.Add(p.src.Strategy.Pos, e)
+}
+
+// numbers refuses a serial or max_fail_percentage that is none; they may read what -e sets.
+func (c *compiler) numbers(p *play) {
+	if _, err := batchSizes(c.p, p, 1); err != nil {
+		c.errs.Add(p.src.Serial[0].Pos, err)
+	}
+	if _, err := c.p.maxFailOf(p); err != nil {
+		c.errs.Add(p.src.MaxFail.Pos, err)
+	}
 }

@@ -192,10 +192,18 @@ func (k *fakeLink) call(c *fakeCall) bool {
 	k.c.now++
 	k.c.most = max(k.c.most, k.c.now)
 	k.c.mu.Unlock()
+	var results []wire.Result
+	// an answer is sent when the call is over
 	defer func() {
 		k.c.mu.Lock()
 		k.c.now--
 		k.c.mu.Unlock()
+		for _, r := range results {
+			c.out <- r
+		}
+		if len(results) == len(c.Items) {
+			close(c.out)
+		}
 	}()
 	k.m.mu.Lock()
 	defer k.m.mu.Unlock()
@@ -214,9 +222,8 @@ func (k *fakeLink) call(c *fakeCall) bool {
 			return false
 		}
 		ok = ok && !out.Failed
-		c.out <- wire.Result{Item: i, Last: i == len(c.Items)-1, Outcome: out}
+		results = append(results, wire.Result{Item: i, Last: i == len(c.Items)-1, Outcome: out})
 	}
-	close(c.out)
 	return ok
 }
 

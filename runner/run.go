@@ -40,7 +40,8 @@ type RunOptions struct {
 // ErrInterrupted says that the run was ended from outside.
 var ErrInterrupted = errors.New("interrupted")
 
-// Run carries the program out. The Recap holds for every host how it ended;
+// Run carries the program out. What vars_prompt names is asked for first: that
+// this fails is the only way to an error without a Recap. The Recap holds for every host how it ended;
 // the error is ErrInterrupted, or a mistake that only showed while it ran, or
 // nil, also when tasks failed.
 func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) {
@@ -50,7 +51,7 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 	r := &run{
 		p: p, o: o, vars: expr.NewVars(), cache: expr.NewCache(), hosts: map[string]*host{},
 		store: newStore(), slots: make(chan struct{}, o.Forks),
-		started: time.Now(), gates: map[*task]chan struct{}{}, once: map[*task][]setting{},
+		started: time.Now(), gates: map[*task]chan struct{}{}, once: map[*task][]setting{}, prompts: map[*play]*expr.Layer{},
 	}
 	r.key = make([]byte, 32)
 	_, _ = rand.Read(r.key)
@@ -81,13 +82,19 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 	for _, w := range p.Warnings {
 		r.o.Report.Notice(&report.Notice{Level: "warning", Text: w.Msg, Err: w})
 	}
-	var fatal error
+	var err, fatal error
+	for _, pl := range p.plays {
+		if r.prompts[pl], err = r.ask(pl); err != nil {
+			return nil, err
+		}
+	}
 	for _, pl := range p.plays {
 		if ctx.Err() != nil || r.stop {
 			break
 		}
 		if err := r.play(ctx, pl); err != nil {
-			r.stop, r.why, fatal = true, err.Error(), err
+			r.stop, r.why = true, err.Error()
+			fatal = err
 		}
 	}
 	recap := r.recap(ctx)
@@ -100,19 +107,20 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 
 // run is one run of a program.
 type run struct {
-	p      *Program
-	o      RunOptions
-	vars   *expr.Vars
-	cache  *expr.Cache
-	dialer dialer
-	store  *store
-	key    []byte
-	slots  chan struct{}
-	dirs   []string                // where file() and its kin look: beside the playbook
-	gates  map[*task]chan struct{} // of throttle
-	once   map[*task][]setting     // what tasks with once: true set
-	stop   bool                    // the rest of the run does not happen
-	why    string                  // it was stopped
+	p       *Program
+	o       RunOptions
+	vars    *expr.Vars
+	cache   *expr.Cache
+	dialer  dialer
+	store   *store
+	key     []byte
+	slots   chan struct{}
+	dirs    []string                // where file() and its kin look: beside the playbook
+	gates   map[*task]chan struct{} // of throttle
+	once    map[*task][]setting     // what tasks with once: true set
+	prompts map[*play]*expr.Layer   // what was asked for
+	stop    bool                    // the rest of the run does not happen
+	why     string                  // it was stopped
 
 	dir     string // of the playbook at work
 	mu      sync.Mutex
@@ -194,15 +202,11 @@ func (r *run) play(ctx context.Context, p *play) error {
 		r.o.Report.Play(report.Play{Name: name, Check: r.o.Check})
 		return nil
 	}
-	sizes, err := batchSizes(r, p, len(all))
+	sizes, err := batchSizes(r.p, p, len(all))
 	if err != nil {
 		return err
 	}
-	maxFail, err := r.maxFail(p)
-	if err != nil {
-		return err
-	}
-	prompts, err := r.ask(p)
+	maxFail, err := r.p.maxFailOf(p)
 	if err != nil {
 		return err
 	}
@@ -212,7 +216,7 @@ func (r *run) play(ctx context.Context, p *play) error {
 	of := batches(sizes, len(all))
 	for i := 0; len(all) > 0 && ctx.Err() == nil && !r.stop; i++ {
 		n := min(sizes[min(i, len(sizes)-1)], len(all))
-		b := &batch{run: r, play: p, name: name, hosts: all[:n], all: hosts, maxFail: maxFail, prompts: prompts}
+		b := &batch{run: r, play: p, name: name, hosts: all[:n], all: hosts, maxFail: maxFail, prompts: r.prompts[p]}
 		all = all[n:]
 		r.o.Report.Play(report.Play{Name: name, Hosts: hostNames(b.hosts), Check: r.o.Check, Batch: i + 1, Of: of})
 		b.through(ctx)
@@ -233,12 +237,12 @@ func (r *run) play(ctx context.Context, p *play) error {
 	return nil
 }
 
-// maxFail is the play's max_fail_percentage, negative when it has none.
-func (r *run) maxFail(p *play) (float64, error) {
+// maxFailOf is the play's max_fail_percentage, negative when it has none.
+func (prog *Program) maxFailOf(p *play) (float64, error) {
 	if p.maxFail == nil {
 		return -1, nil
 	}
-	res, err := p.maxFail.Eval(&expr.Context{Scope: layerScope{r.p.extra}})
+	res, err := p.maxFail.Eval(&expr.Context{Scope: layerScope{prog.extra}})
 	if err != nil {
 		return 0, err
 	}
@@ -282,16 +286,16 @@ func (r *run) recap(ctx context.Context) *report.Recap {
 }
 
 // batchSizes are the sizes that serial asks for; the last repeats.
-func batchSizes(r *run, p *play, n int) ([]int, error) {
+func batchSizes(prog *Program, p *play, n int) ([]int, error) {
 	var out []int
 	for _, s := range p.serial {
-		res, err := s.Eval(&expr.Context{Scope: layerScope{r.p.extra}})
+		res, err := s.Eval(&expr.Context{Scope: layerScope{prog.extra}})
 		if err != nil {
 			return nil, err
 		}
 		size, err := share(res.Value, n)
 		if err != nil {
-			return nil, err
+			return nil, source.Errorf(s.Pos, "%s", err)
 		}
 		if size <= 0 {
 			size = n

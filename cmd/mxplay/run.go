@@ -204,7 +204,8 @@ func (p *program) carryOut(ctx context.Context, prog *runner.Program, o *runFlag
 		if errors.Is(err, runner.ErrInterrupted) {
 			return &exitError{code: report.ExitInterrupted}
 		}
-		return err
+		p.complain(err)
+		return &exitError{code: report.ExitInput}
 	}
 	if code := sum.Exit(); code != report.ExitOK {
 		return &exitError{code: code}

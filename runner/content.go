@@ -1,0 +1,184 @@
+package runner
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mxplay/mxplay/modules"
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/report"
+	"github.com/mxplay/mxplay/runner/source"
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// made is content as it goes into a call.
+type made struct {
+	content *modules.Content // nil: the argument is left out
+	unknown bool
+	taint   *expr.Taint
+	opaque  bool   // a secret went into it that does not stand there as it is
+	done    func() // lets go of what is held for the agent; may be nil
+}
+
+// content makes what lives on the controller: a file, a rendered template, a text, a written-out data structure.
+func (h *host) content(t *task, a *arg, env *expr.Env, plain map[string]value.Value) (*made, error) {
+	res, err := a.value.Eval(h.context(env))
+	if err != nil || res.Omitted() {
+		return &made{}, err
+	}
+	if res.Unknown || expr.HasUnknown(res.Value) {
+		return &made{unknown: true}, nil
+	}
+	var data []byte
+	switch a.field.Type.From {
+	case "text":
+		s, err := toString(res.Value, "")
+		if err != nil {
+			if j, jerr := value.JSON(res.Value); jerr == nil {
+				s, err = string(j), nil
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		data = []byte(s.(string))
+	case "yaml":
+		data, err = source.EmitYAML(res.Value, 2)
+	case "json":
+		data, err = niceJSON(res.Value)
+	default:
+		path, ok := res.Value.(string)
+		if !ok {
+			return nil, mismatch("the name of a file", res.Value)
+		}
+		if r := a.field.Type.Remote; r != "" && plain[r] == true {
+			return &made{content: &modules.Content{Name: path}, taint: res.Taint.Flat()}, nil
+		}
+		return h.fileContent(t, a, env, path, plain)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h.run.content(a.name, data, res.Taint.Flat()), nil
+}
+
+// content makes content of data that secrets may have gone into.
+func (r *run) content(name string, data []byte, taint *expr.Taint) *made {
+	c, done := r.store.bytes(name, data)
+	m := &made{content: &c, taint: taint, done: done}
+	for _, s := range taint.All() {
+		var find report.Redactor
+		find.Add(s)
+		m.opaque = m.opaque || !strings.Contains(string(data), s) && !find.Has(string(data))
+	}
+	return m
+}
+
+// fileContent is a file of the controller, rendered when it is a template.
+func (h *host) fileContent(t *task, a *arg, env *expr.Env, name string, plain map[string]value.Value) (*made, error) {
+	from := a.field.Type.From
+	f := a.file
+	if f == nil || from == "file" {
+		path, err := t.find(h.run.p, from, name)
+		if err != nil {
+			return nil, err
+		}
+		if f, err = h.run.p.file(path, from == "template"); err != nil {
+			return nil, err
+		}
+	}
+	info, err := h.run.p.loader.Stat(f.path)
+	if err != nil {
+		return nil, source.OSError(f.path, err)
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder", name)
+	}
+	m := &made{}
+	if f.tmpl != nil {
+		env = env.With(h.templateVars(f.path, plain))
+		res, err := f.tmpl.Render(h.context(env))
+		if err != nil {
+			return nil, err
+		}
+		if res.Unknown {
+			return &made{unknown: true}, nil
+		}
+		m = h.run.content(f.path, []byte(value.Text(res.Value)), res.Taint)
+	} else if b, err := h.run.p.shippedFile(f.path); err != nil {
+		return nil, source.OSError(f.path, err)
+	} else if b != nil {
+		m = h.run.content(f.path, b, nil)
+	} else {
+		c, done, err := h.run.store.file(f.path, info.Size())
+		if err != nil {
+			return nil, err
+		}
+		m.content, m.done = &c, done
+	}
+	m.content.Name, m.content.Mode = source.ShortName(f.path), fmt.Sprintf("%04o", info.Mode().Perm())
+	return m, nil
+}
+
+// templateVars are the variables that only a template file sees.
+func (h *host) templateVars(path string, plain map[string]value.Value) *expr.Layer {
+	host, _ := os.Hostname()
+	return defs(expr.Magic, map[string]value.Value{
+		"template_path": path, "template_fullpath": path, "template_host": host, "template_destpath": value.Text(plain["dest"]),
+		"template_uid": fmt.Sprint(os.Getuid()), "template_run_date": h.run.started.Format("2006-01-02 15:04:05"),
+	})
+}
+
+// shippedFile is a file of the playbooks that come with the program; nil when it is on disk.
+func (p *Program) shippedFile(path string) ([]byte, error) {
+	if p.opts.Shipped == nil || !strings.HasPrefix(path, p.opts.ShippedName+":/") {
+		return nil, nil
+	}
+	return p.loader.ReadFile(path)
+}
+
+// loadTemplate finds a template file that another one imports or includes.
+func (p *Program) loadTemplate(name string, from *expr.Template) (*expr.Template, error) {
+	dirs := []string{filepath.Dir(from.Name())}
+	for path, f := range p.snapshotFiles() {
+		if f.tmpl == from {
+			dirs = []string{filepath.Dir(strings.TrimPrefix(path, "template "))}
+		}
+	}
+	for _, d := range dirs {
+		for _, path := range []string{p.loader.Join(d, name), p.loader.Join(d, "../templates/"+name)} {
+			if _, err := p.loader.Stat(path); err == nil {
+				f, err := p.file(path, true)
+				if err != nil {
+					return nil, err
+				}
+				return f.tmpl, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("there is no template %s beside %s", name, from.Name())
+}
+
+func (p *Program) snapshotFiles() map[string]*tmplFile {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make(map[string]*tmplFile, len(p.files))
+	for k, v := range p.files {
+		out[k] = v
+	}
+	return out
+}
+
+func niceJSON(v value.Value) ([]byte, error) {
+	b, err := value.JSON(v)
+	if err != nil {
+		return nil, err
+	}
+	var out strings.Builder
+	if err := indentJSON(&out, b); err != nil {
+		return nil, err
+	}
+	return []byte(out.String() + "\n"), nil
+}
