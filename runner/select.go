@@ -121,7 +121,11 @@ func (c *compiler) selectHosts() {
 			allowed[h.Name] = true
 		}
 		if len(hs) == 0 {
-			c.errs = append(c.errs, &source.Error{Msg: fmt.Sprintf("--limit %s matches no host", limit)})
+			e := &source.Error{Msg: fmt.Sprintf("--limit %s matches no host", limit)}
+			if len(warns) > 0 {
+				e.Hint = warns[0].Hint
+			}
+			c.errs = append(c.errs, e)
 			return
 		}
 	}

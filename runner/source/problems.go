@@ -22,6 +22,9 @@ func (d *diagnosis) byProblem() *Error {
 		}
 		return d.at(d.firstOn(start), "a key does not fit here").WithHint("keys of one map begin in the same column")
 	case strings.HasPrefix(p, "did not find expected '-' indicator"):
+		if !strings.HasPrefix(strings.TrimSpace(text), "-") && strings.HasPrefix(text, " ") {
+			return d.at(d.firstOn(start), "this line stands in a column where nothing began").WithHint("the keys of a list entry begin in one column, behind its dash")
+		}
 		return d.at(d.firstOn(start), "a list entry, which begins with -, does not stand here").WithHint("entries of one list begin in the same column")
 	case p == "block sequence entries are not allowed in this context":
 		return d.at(d.off, "a list cannot begin on this line").WithHint("put each entry on a line of its own below the key")

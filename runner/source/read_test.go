@@ -114,6 +114,7 @@ func TestReadErrors(t *testing.T) {
 		{"deeper key", "a: b\n  c: d\n", `2:3: a key cannot stand here, the line before has a value already | check the indentation, or quote the value if it goes on here`},
 		{"shallower key", "a:\n    b: 1\n  c: 2\n", `3:3: a key does not fit here | keys of one map begin in the same column`},
 		{"entry and key", "- a\nb: 1\n", `2:1: a list entry, which begins with -, does not stand here | entries of one list begin in the same column`},
+		{"key left of its entry", "- a: 1\n  b: 2\n c: 3\n", `3:2: this line stands in a column where nothing began | the keys of a list entry begin in one column, behind its dash`},
 		{"at sign", "a: @b\n", `1:4: a value cannot begin with '@' | quote it: a: "@b"`},
 		{"percent", "a: %b\n", `1:4: a value cannot begin with '%' | quote it: a: "%b"`},
 		{"list on the key's line", "a: - b\n", `1:4: a list cannot begin on this line | put each entry on a line of its own below the key`},
