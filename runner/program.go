@@ -182,7 +182,8 @@ func (p *Program) handlersOf(pl *play) []*task {
 func (p *Program) handlersFor(t *task, name string) []*task {
 	p.shape.RLock()
 	defer p.shape.RUnlock()
-	return t.play.handlersFor(t, name)
+	hs, _ := t.play.handlersFor(t, name)
+	return hs
 }
 
 // abs is a folder as role_path and playbook_dir show it.

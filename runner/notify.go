@@ -1,0 +1,118 @@
+package runner
+
+import (
+	"strings"
+
+	"github.com/mxplay/mxplay/runner/source"
+	"github.com/mxplay/mxplay/runner/value"
+)
+
+// resolveNotify finds the handlers that each constant notify means.
+func (c *compiler) resolveNotify() {
+	for _, t := range c.tasks {
+		for _, n := range t.notify {
+			if n == nil {
+				continue
+			}
+			v, ok := n.Constant()
+			if !ok {
+				continue
+			}
+			name := value.Text(v)
+			hs, twins := t.play.handlersFor(t, name)
+			if len(twins) > 1 {
+				e := source.Errorf(n.Pos, "%s could mean two handlers: %s and %s", name, handlerName(twins[0]), handlerName(twins[1]))
+				if twins[0].role != nil {
+					e.Hint = "notify: " + twins[0].fullLabel()
+				} else {
+					e.Hint = "give them different names"
+				}
+				c.errs = append(c.errs, e)
+				continue
+			}
+			if len(hs) == 0 {
+				e := source.Errorf(n.Pos, "no handler %s in this play", name)
+				var all []string
+				for _, h := range t.play.handlers {
+					all = append(all, h.label)
+					all = append(all, h.listen...)
+				}
+				if m := source.DidYouMean(name, all); m != "" {
+					e.Hint = "did you mean " + m + "?"
+				} else if len(all) > 0 {
+					e.Hint = "there are " + strings.Join(all, ", ")
+				}
+				c.errs = append(c.errs, e)
+				continue
+			}
+			if t.targets == nil {
+				t.targets = map[string][]*task{}
+			}
+			t.targets[name] = hs
+		}
+	}
+}
+
+// handlersFor are the handlers that a name means to a task: those that listen
+// to it, and the one of that name: of its own role first, then of the play,
+// then of another role. "role : name" picks. Where the name could mean several
+// that are equally near, they are the second result.
+func (p *play) handlersFor(t *task, name string) (out, twins []*task) {
+	best := 0
+	var named []*task
+	for _, h := range p.handlers {
+		for _, l := range h.listen {
+			if l == name {
+				out = append(out, h)
+				break
+			}
+		}
+		if h.label != name && h.fullLabel() != name {
+			continue
+		}
+		if n := h.nearness(t); named == nil || n > best {
+			best, named = n, []*task{h}
+		} else if n == best {
+			named = append(named, h)
+		}
+	}
+	if len(named) == 0 {
+		return out, nil
+	}
+	for _, h := range named[1:] {
+		// one role that is used twice has each of its handlers twice
+		if h.role == nil || named[0].role == nil || h.role.Def != named[0].role.Def || h.src.Pos != named[0].src.Pos {
+			return nil, named
+		}
+	}
+	last := named[len(named)-1]
+	for _, h := range out {
+		if h == last {
+			return out, nil
+		}
+	}
+	return append(out, last), nil
+}
+
+// nearness is how near a handler stands to a task that notifies it.
+func (t *task) nearness(from *task) int {
+	switch {
+	case t.role != nil && t.role == from.role:
+		return 3
+	case t.role != nil && from.role != nil && t.role.Def == from.role.Def:
+		return 2
+	case t.role == nil:
+		return 1
+	}
+	return 0
+}
+
+// fullLabel is a handler's name with its role's.
+func (t *task) fullLabel() string {
+	if t.role == nil {
+		return t.label
+	}
+	return t.role.Def.Name + " : " + t.label
+}
+
+func handlerName(t *task) string { return t.fullLabel() + " (" + t.src.Pos.String() + ")" }
