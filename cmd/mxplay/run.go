@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,6 +98,15 @@ playbooks that come with mxplay are named mxplay:NAME, as in mxplay:site.yml.`,
 func (p *program) run(ctx context.Context, o *runFlags) error {
 	if o.output != "text" && o.output != "json" {
 		return badInput(fmt.Errorf("--output is text or json, not %s", o.output))
+	}
+	for _, f := range []struct{ flag, value, words string }{
+		{"--connection", o.compile.Connection, "ssh local smart paramiko"},
+		{"--become-method", o.compile.BecomeMethod, "sudo su doas"},
+		{"--host-key-checking", o.hostKeys, "yes accept-new no"},
+	} {
+		if f.value != "" && !slices.Contains(strings.Fields(f.words), f.value) {
+			return badInput(fmt.Errorf("%s is one of %s, not %s", f.flag, strings.ReplaceAll(f.words, " ", ", "), f.value))
+		}
 	}
 	if o.forks < 1 {
 		return badInput(errors.New("--forks must be 1 at least"))

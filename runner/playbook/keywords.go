@@ -79,7 +79,8 @@ type Keyword struct {
 	Shape   Shape
 	Inherit Inherit
 	Doc     string
-	Refused string // not in this language: what to write instead
+	Refused string   // not in this language: what to write instead
+	Words   []string // all that a Text may be; nil: any
 
 	put func(*load, dest, source.Field)
 }

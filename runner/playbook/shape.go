@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,9 +98,7 @@ func (l *load) shape(n *source.Node, i int, k *Keyword) bool {
 	case Int, Number:
 		bad = wantNumber(k.Name, v, k.Shape)
 	case Text:
-		if v.Kind != source.Scalar {
-			bad = v.Errorf("%s takes a text, not a %s", k.Name, v.TypeName())
-		}
+		bad = wantWord(k, v)
 	case Texts:
 		bad = wantTexts(k.Name, v)
 	case Cond:
@@ -134,6 +133,20 @@ func (l *load) shape(n *source.Node, i int, k *Keyword) bool {
 }
 
 func isString(n *source.Node) bool { _, ok := n.Value.(string); return ok }
+
+// wantWord holds a text to the words that the keyword knows, if those are all.
+func wantWord(k *Keyword, v *source.Node) *source.Error {
+	if v.Kind != source.Scalar {
+		return v.Errorf("%s takes a text, not a %s", k.Name, v.TypeName())
+	}
+	s, constant := constant(v)
+	if k.Words == nil || !constant || slices.Contains(k.Words, s) {
+		return nil
+	}
+	e := v.Errorf("%s is one of %s, not %s", k.Name, strings.Join(k.Words, ", "), strconv.Quote(s))
+	e.Hint = didYouMean(s, k.Words)
+	return e
+}
 
 func wantBool(name string, v *source.Node) *source.Error {
 	s, constant := constant(v)
