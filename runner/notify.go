@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mxplay/mxplay/runner/source"
@@ -9,7 +10,12 @@ import (
 
 // resolveNotify finds the handlers that each constant notify means.
 func (c *compiler) resolveNotify() {
+	indexed := map[*play]bool{}
 	for _, t := range c.tasks {
+		if !indexed[t.play] {
+			indexed[t.play] = true
+			t.play.index()
+		}
 		for _, n := range t.notify {
 			if n == nil {
 				continue
@@ -53,6 +59,21 @@ func (c *compiler) resolveNotify() {
 	}
 }
 
+// index finds out which handlers each name or topic may mean, in the order of their definition.
+func (p *play) index() {
+	p.called = map[string][]*task{}
+	for _, h := range p.handlers {
+		names := append([]string{h.label}, h.listen...)
+		if h.role != nil {
+			names = append(names, h.fullLabel())
+		}
+		slices.Sort(names)
+		for _, n := range slices.Compact(names) {
+			p.called[n] = append(p.called[n], h)
+		}
+	}
+}
+
 // handlersFor are the handlers that a name means to a task: those that listen
 // to it, and the one of that name: of its own role first, then of the play,
 // then of another role. "role : name" picks. Where the name could mean several
@@ -60,12 +81,9 @@ func (c *compiler) resolveNotify() {
 func (p *play) handlersFor(t *task, name string) (out, twins []*task) {
 	best := 0
 	var named []*task
-	for _, h := range p.handlers {
-		for _, l := range h.listen {
-			if l == name {
-				out = append(out, h)
-				break
-			}
+	for _, h := range p.called[name] {
+		if slices.Contains(h.listen, name) {
+			out = append(out, h)
 		}
 		if h.label != name && h.fullLabel() != name {
 			continue

@@ -47,6 +47,7 @@ type play struct {
 	main     []*task // roles, then tasks
 	post     []*task
 	handlers []*task
+	called   map[string][]*task // handlers by name and topic
 	gather   *expr.Def
 	serial   []*expr.Def
 	force    *expr.Def // force_handlers
