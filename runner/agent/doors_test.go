@@ -325,6 +325,24 @@ func TestLook(t *testing.T) {
 	}
 }
 
+func TestUnmet(t *testing.T) {
+	for line, want := range map[string]string{
+		"rv.service skipped, unmet condition check ConditionPathExists=/no such":                               "ConditionPathExists=/no such",
+		"rv.service - A (b) was skipped because of an unmet condition check (ConditionPathExists=!/etc/x(1)).": "ConditionPathExists=!/etc/x(1)",
+		"rv.service - A was skipped because no trigger condition checks were met.":                             "",
+		"rv.service skipped, no trigger condition checks were met":                                             "",
+		"Finished rv.service - skipped by nobody.":                                                             "-",
+	} {
+		got, ok := unmet(line)
+		if !ok {
+			got = "-"
+		}
+		if got != want {
+			t.Errorf("%s: %q", line, got)
+		}
+	}
+}
+
 func TestHTTP(t *testing.T) {
 	h := doors(t)
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -361,7 +379,7 @@ func TestHTTP(t *testing.T) {
 	if r, err := h.HTTP(bg, modules.Request{URL: s.URL + "/here", Insecure: true, Follow: "none"}); err != nil || r.Status != 302 {
 		t.Fatalf("got %+v %v", r, err)
 	}
-	if _, err := h.HTTP(bg, modules.Request{URL: s.URL + "/slow", Insecure: true, Timeout: 200 * time.Millisecond}); !errors.Is(err, context.DeadlineExceeded) {
+	if r, err := h.HTTP(bg, modules.Request{URL: s.URL + "/slow", Insecure: true, Timeout: 200 * time.Millisecond}); !errors.Is(err, context.DeadlineExceeded) || r.Elapsed < 150*time.Millisecond {
 		t.Fatalf("got %v", err)
 	}
 	if err := h.Connect(bg, "tcp", "127.0.0.1:1"); err == nil || err.Error() != "127.0.0.1:1: connection refused" {

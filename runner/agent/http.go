@@ -83,8 +83,7 @@ func (h *host) HTTP(ctx context.Context, r modules.Request) (modules.Response, e
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-func roundTrip(ctx context.Context, r modules.Request, dial dialFunc, allow func(*url.URL) error) (modules.Response, error) {
-	var out modules.Response
+func roundTrip(ctx context.Context, r modules.Request, dial dialFunc, allow func(*url.URL) error) (out modules.Response, err error) {
 	limit := r.Timeout
 	if limit <= 0 {
 		limit = httpTimeout
@@ -132,6 +131,8 @@ func roundTrip(ctx context.Context, r modules.Request, dial dialFunc, allow func
 		}
 		return nil
 	}}
+	begun := time.Now()
+	defer func() { out.Elapsed = time.Since(begun) }()
 	res, err := c.Do(req)
 	if err != nil {
 		return out, httpError(ctx, r.URL, err)

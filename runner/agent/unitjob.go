@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -30,13 +32,16 @@ func (h *host) UnitJob(ctx context.Context, verb, unit string) (modules.UnitJob,
 		return j, fmt.Errorf("systemd has no job %q", verb)
 	}
 	s := h.sys.systemd
-	result, err := s.job(ctx, method, name)
+	result, id, err := s.job(ctx, method, name)
 	if err != nil {
 		return j, fmt.Errorf("%s %s: %w", verb, name, err)
 	}
 	j.Result = result
 	if j.Unit, err = s.unit(ctx, h.sys.procs, name); err != nil {
 		return j, err
+	}
+	if result == "done" && verb != "stop" && j.Unit.Active == "inactive" && j.Unit.ConditionAt == 0 {
+		h.skipped(ctx, id, &j.Unit)
 	}
 	if result != "done" || j.Unit.Active == "failed" || j.Unit.Sub == "auto-restart" {
 		j.Journal = h.journal(ctx, j.Unit)
@@ -46,11 +51,11 @@ func (h *host) UnitJob(ctx context.Context, verb, unit string) (modules.UnitJob,
 
 // job queues a job and waits for the JobRemoved signal that bears its result.
 // The signals are asked for before the job, and its result may come before
-// the answer that names it.
-func (s *systemd) job(ctx context.Context, method, name string, more ...any) (string, error) {
+// the answer that names it. The second string is the job's number.
+func (s *systemd) job(ctx context.Context, method, name string, more ...any) (result, id string, err error) {
 	c, err := s.connect(ctx)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	signals := make(chan *dbus.Signal, 256)
 	c.Signal(signals)
@@ -63,21 +68,22 @@ func (s *systemd) job(ctx context.Context, method, name string, more ...any) (st
 	if !s.private { // a bus passes on only what was asked for; process 1 itself never answers that question
 		match := []dbus.MatchOption{dbus.WithMatchInterface("org.freedesktop.systemd1.Manager"), dbus.WithMatchMember("JobRemoved")}
 		if err := c.AddMatchSignalContext(ctx, match...); err != nil {
-			return "", dbusError(err)
+			return "", "", dbusError(err)
 		}
 		if _, err := s.ask(ctx, managerPath, manager+"Subscribe"); err != nil {
-			return "", err
+			return "", "", err
 		}
 	}
 	args := append([]any{name, "replace"}, more...)
 	call, err := s.ask(ctx, managerPath, manager+method, args...)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var job dbus.ObjectPath
 	if err := call.Store(&job); err != nil {
-		return "", err
+		return "", "", err
 	}
+	id = path.Base(string(job))
 	poll := time.NewTicker(time.Second)
 	defer poll.Stop()
 	missed := 0
@@ -85,31 +91,73 @@ func (s *systemd) job(ctx context.Context, method, name string, more ...any) (st
 		select {
 		case sig, ok := <-signals:
 			if !ok || sig == nil {
-				return "", errors.New("systemd: the connection to it was lost")
+				return "", "", errors.New("systemd: the connection to it was lost")
 			}
 			if !strings.HasSuffix(sig.Name, ".JobRemoved") || len(sig.Body) < 4 {
 				continue
 			}
-			if path, _ := sig.Body[1].(dbus.ObjectPath); path == job {
+			if which, _ := sig.Body[1].(dbus.ObjectPath); which == job {
 				result, _ := sig.Body[3].(string)
-				return result, nil
+				return result, id, nil
 			}
 		case <-poll.C:
 			// A signal can be lost when systemd executes itself anew: ask whether the job is still there.
 			if !c.Connected() {
-				return "", errors.New("systemd: the connection to it was lost")
+				return "", "", errors.New("systemd: the connection to it was lost")
 			}
 			if _, err := s.properties(ctx, job, "org.freedesktop.systemd1.Job"); err == nil || ctx.Err() != nil {
 				missed = 0
 				continue
 			}
 			if missed++; missed >= 3 {
-				return "unknown", nil
+				return "unknown", id, nil
 			}
 		case <-ctx.Done():
-			return "", context.Cause(ctx)
+			return "", "", context.Cause(ctx)
 		}
 	}
+}
+
+// skipped finds out whether a start that counts as done was skipped because a
+// condition did not hold. A unit that nothing else refers to is dropped by
+// systemd as soon as the job has ended, and what it knew of its conditions
+// with it; the journal still has the job's last word.
+func (h *host) skipped(ctx context.Context, id string, u *modules.Unit) {
+	argv := []string{"journalctl", "--no-pager", "--quiet", "--output=cat", "--boot", "_PID=1", "JOB_ID=" + id, "UNIT=" + u.Name}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for range 5 {
+		out, err := h.sys.procs.run(ctx, modules.Command{Argv: argv}, append(cleanEnv(), "LC_ALL=C.UTF-8"), time.Second)
+		if err != nil {
+			return
+		}
+		lines := modules.LastLines(string(out.Stdout), 20)
+		for _, l := range lines {
+			if what, ok := unmet(l); ok {
+				u.Condition, u.ConditionAt = false, uint64(time.Now().UnixMicro())
+				u.FailedConditions = nil
+				if what != "" {
+					u.FailedConditions = []string{what}
+				}
+				return
+			}
+		}
+		if len(lines) > 1 { // it said that it starts and that it has started
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+var unmetRE = regexp.MustCompile(`skipped.*(?:unmet condition check \(?([A-Za-z]+=.*?)\)?\.?|no trigger condition checks were met\.?)$`)
+
+// unmet tells that a line of systemd's says that a unit was skipped, and the condition if it is named.
+func unmet(line string) (string, bool) {
+	m := unmetRE.FindStringSubmatch(line)
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
 }
 
 // journal is what the unit said in its last start, 20 lines at most.
