@@ -217,6 +217,10 @@ func (x Action[A, R]) act(ctx context.Context, h Host, a A, r Input, out *Outcom
 	if !out.approve(steps, r) || !needed {
 		return
 	}
+	if r.Plan && x.Waits && !readOnly {
+		out.Maybe, out.Unknown = steps[0].What, true
+		return
+	}
 	if r.Plan && !readOnly {
 		out.Changed, out.Unknown, out.Steps = true, true, show(steps)
 		return

@@ -309,6 +309,20 @@ func TestAction(t *testing.T) {
 	}
 }
 
+// What waits changes nothing: check mode says maybe.
+func TestWaits(t *testing.T) {
+	task := modules.Action[args, result]{
+		Name: "waiter", Waits: true, What: func(args) string { return "wait for it" },
+		Run: func(context.Context, modules.Host, args) (result, error) { return result{Same: true}, nil },
+	}.Task()
+	if o := run(task, modtest.New(), modules.Input{Plan: true}, args{}); o.Changed || o.Maybe != "wait for it" || !o.Unknown {
+		t.Errorf("check mode: %+v", o)
+	}
+	if o := run(task, modtest.New(), modules.Input{}, args{}); o.Changed || o.Maybe != "" || o.Failed {
+		t.Errorf("run: %+v", o)
+	}
+}
+
 func TestControl(t *testing.T) {
 	task := modules.Control[args, result]{Name: "say", Do: func(a args) (result, error) {
 		if a.How != "" {

@@ -40,6 +40,7 @@ type Action[A, R any] struct {
 	Run      func(context.Context, Host, A) (R, error)
 	ReadOnly func(A) bool   // it changes nothing, and so runs in check mode too; nil: never
 	What     func(A) string // for the plan: "run make install"; nil: "run NAME"
+	Waits    bool           // it changes nothing, but check mode has nothing to wait for: what it would do is maybe
 }
 
 // Control is a kind of task that needs no host: the engine does it on the

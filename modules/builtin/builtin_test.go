@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mxplay/mxplay/modules"
 )
 
 const root = "github.com/mxplay/mxplay/"
@@ -128,5 +130,17 @@ func TestNoInit(t *testing.T) {
 	out, _ := exec.Command("grep", "-rnE", "--include=*.go", "^func init\\(", "..").Output()
 	if len(out) > 0 {
 		t.Errorf("init functions:\n%s", out)
+	}
+}
+
+// What check mode reads from a host that is not yet as the plan would leave it
+// is unknown: the engine knows that of actions that only read.
+func TestReadersAreActions(t *testing.T) {
+	for name, args := range map[string]string{"stat": `{"path":"/x"}`, "slurp": `{"src":"/x"}`, "uri": `{"url":"http://x/"}`} {
+		for _, task := range Tasks() {
+			if task.Name == name && (task.Kind != modules.Act || !task.ReadOnly(json.RawMessage(args))) {
+				t.Errorf("%s is %s and not an action that only reads", name, task.Kind)
+			}
+		}
 	}
 }

@@ -27,18 +27,19 @@ type State struct {
 
 // Task is the module.
 func Task() *modules.Task {
-	return modules.Module[Args, State]{
+	return modules.Action[Args, State]{
 		Name: "slurp",
 		Doc: `Reads a file of the host.
 
-The content is registered in base64, as the bytes need not be text: {{ r.content | b64decode() }}.`,
+The content is registered in base64, as the bytes need not be text: {{ r.content | b64decode() }}. Check mode
+reads it too, unless an earlier task would have changed the host.`,
 		Example: `
 - name: the signing key's public half
   slurp: {src: /etc/matrix-synapse/homeserver.signing.key}
   register: key
 `,
-		Check: check,
-		Plan:  plan,
+		Run:      func(ctx context.Context, h modules.Host, a Args) (State, error) { return check(ctx, h, a) },
+		ReadOnly: func(Args) bool { return true },
 	}.Task()
 }
 
@@ -49,7 +50,7 @@ func check(ctx context.Context, r modules.Reader, a Args) (State, error) {
 	case err != nil:
 		return s, err
 	case i == nil:
-		return s, modules.NotYetf("%s does not exist", s.Source)
+		return s, fmt.Errorf("%s does not exist", s.Source)
 	case i.Kind == "directory":
 		return s, fmt.Errorf("%s is a directory, not a file", s.Source)
 	}
@@ -57,5 +58,3 @@ func check(ctx context.Context, r modules.Reader, a Args) (State, error) {
 	s.Content = base64.StdEncoding.EncodeToString(b)
 	return s, err
 }
-
-func plan(Args, State) ([]modules.Step, error) { return nil, nil }

@@ -69,18 +69,19 @@ type Stat struct {
 
 // Task is the module.
 func Task() *modules.Task {
-	return modules.Module[Args, State]{
+	return modules.Action[Args, State]{
 		Name: "stat",
 		Doc: `Looks at a path.
 
-Nothing is changed, in check mode it is the same.`,
+Nothing is changed. Check mode looks too, unless an earlier task would have changed the host: what stands there then is
+not known.`,
 		Example: `
 - name: is SQLite still there
   stat: {path: /var/lib/matrix-synapse/homeserver.db}
   register: sqlite
 `,
-		Check: check,
-		Plan:  plan,
+		Run:      func(ctx context.Context, h modules.Host, a Args) (State, error) { return check(ctx, h, a) },
+		ReadOnly: func(Args) bool { return true },
 	}.Task()
 }
 
@@ -126,5 +127,3 @@ func checksum(ctx context.Context, r modules.Reader, p, algorithm string) (strin
 	h.Write(b)
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
-
-func plan(Args, State) ([]modules.Step, error) { return nil, nil }

@@ -123,6 +123,7 @@ func Task() *modules.Task {
 		Run:      run,
 		ReadOnly: func(a Args) bool { return a.SearchRegex != "" },
 		What:     Args.what,
+		Waits:    true,
 	}.Task()
 }
 
