@@ -162,7 +162,7 @@ func (a Args) Validate() error {
 	}
 	update := a.UpdateCache != nil && *a.UpdateCache
 	switch {
-	case len(a.Name) == 0 && !update && !a.Autoremove:
+	case a.Name == nil && !update && !a.Autoremove: // an empty list, as of a variable, is nothing to do
 		return errors.New("name is missing (or update_cache or autoremove, which do without)")
 	case a.Version != "" && len(a.Name) != 1:
 		return errors.New("version goes with exactly one name; write name=version for each")
