@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mxplay/mxplay/modules"
+	"github.com/mxplay/mxplay/runner/boot"
 	"github.com/mxplay/mxplay/runner/wire"
 )
 
@@ -49,6 +50,7 @@ type Agent struct {
 	accounts *accounts
 	record   *record
 	content  *contents
+	apt      aptCache
 
 	jobsEnded bool // no job of an earlier connection runs any more; the queue's alone
 }
@@ -74,6 +76,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opt Options) error 
 	defer a.stop(errEnded)
 	a.sys = newSystem()
 	defer a.sys.close()
+	defer a.apt.close()
 
 	if err := a.greet(in, out); err != nil {
 		return err
@@ -155,6 +158,9 @@ func (a *Agent) serve(ctx context.Context) error {
 
 	var wg sync.WaitGroup
 	wg.Go(a.queue.run)
+	if dir := cacheDir(); dir != "" && a.opt.Hash != "" {
+		go pruneCache(dir, boot.Name(a.opt.Hash), time.Now())
+	}
 
 	silence := time.Duration(w.Silence) * time.Millisecond
 	ended := make(chan error, 2)

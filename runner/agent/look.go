@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -182,8 +183,8 @@ func (h *host) Look(ctx context.Context, argv ...string) (modules.Output, error)
 		return modules.Output{Argv: argv}, fmt.Errorf("look with %q: %w", strings.Join(argv, " "), modules.ErrDoor)
 	}
 	if h.call.Plan && (argv[0] == "apt-cache" || argv[0] == "apt-get") {
-		// Apt keeps what it has computed, as root; check mode leaves not even that behind.
-		argv = append([]string{argv[0], "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="}, argv[1:]...)
+		// Apt keeps what it has computed, as root; check mode keeps that apart and takes it away again.
+		argv = slices.Concat(argv[:1], h.agent.apt.options(cacheDir()), argv[1:])
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, lookLimit, fmt.Errorf("no answer within %s", lookLimit))
 	defer cancel()
