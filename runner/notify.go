@@ -4,13 +4,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mxplay/mxplay/runner/playbook"
 	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
 
 // resolveNotify finds the handlers that each constant notify means.
 func (c *compiler) resolveNotify() {
-	indexed := map[*play]bool{}
+	indexed, meant := map[*play]bool{}, map[meaning][]*task{}
 	for _, t := range c.tasks {
 		if !indexed[t.play] {
 			indexed[t.play] = true
@@ -25,7 +26,14 @@ func (c *compiler) resolveNotify() {
 				continue
 			}
 			name := value.Text(v)
-			hs, twins := t.play.handlersFor(t, name)
+			key := meaning{t.play, t.role, name}
+			hs, seen := meant[key]
+			var twins []*task
+			if !seen {
+				if hs, twins = t.play.handlersFor(t, name); len(twins) < 2 {
+					meant[key] = hs
+				}
+			}
 			if len(twins) > 1 {
 				e := source.Errorf(n.Pos, "%s could mean two handlers: %s and %s", name, handlerName(twins[0]), handlerName(twins[1]))
 				if twins[0].role != nil {
@@ -57,6 +65,13 @@ func (c *compiler) resolveNotify() {
 			t.targets[name] = hs
 		}
 	}
+}
+
+// meaning is what the handlers that a name means depend on.
+type meaning struct {
+	play *play
+	role *playbook.RoleUse
+	name string
 }
 
 // index finds out which handlers each name or topic may mean, in the order of their definition.
