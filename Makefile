@@ -10,7 +10,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -ec
 
 GO       ?= go
-GOFLAGS  += -trimpath
+GOFLAGS  += -trimpath -buildvcs=false
 LAB      ?= bookworm:bookworm trixie:trixie sid:sid
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 ARCHES   := amd64 arm64 arm
@@ -81,18 +81,18 @@ lint: agents
 cross: agents
 	@for d in $(DISTS); do \
 	  echo "cross $$d"; export CGO_ENABLED=0 GOOS=$${d%/*} GOARCH=$${d#*/}; \
-	  $(GO) build -o /dev/null ./cmd/mxplay; $(GO) vet $(EVERYWHERE); \
+	  $(GO) build $(GOFLAGS) -o /dev/null ./cmd/mxplay; $(GO) vet $(EVERYWHERE); \
 	done
 
 bin/tally: $(wildcard e2e/cmd/tally/*.go)
-	$(GO) build -o $@ ./e2e/cmd/tally
+	$(GO) build $(GOFLAGS) -o $@ ./e2e/cmd/tally
 
 unit: tools agents bin/tally
 	$(GO) test -race -json ./... | $(TALLY) unit
 
 lab-test: tools build bin/tally
 	CGO_ENABLED=0 $(GO) build $(GOFLAGS) -ldflags '-s -w' -o bin/mxplay-agent ./cmd/mxplay-agent
-	$(GO) build -o bin/lab ./e2e/cmd/lab
+	$(GO) build $(GOFLAGS) -o bin/lab ./e2e/cmd/lab
 	bin/lab up $(addprefix --host ,$(TEST_HOSTS) $(TEST_BARE))
 	trap 'bin/lab down $(call names,$(TEST_HOSTS) $(TEST_BARE))' EXIT; \
 	MXPLAY_BIN=$(CURDIR)/bin/mxplay MXPLAY_AGENT=$(CURDIR)/bin/mxplay-agent \

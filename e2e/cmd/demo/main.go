@@ -54,7 +54,11 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	c.Group, c.Owner = lab.Main, 0 // the host stays when this program has ended
 	c.Log = func(format string, args ...any) { fmt.Printf("lab: "+format+"\n", args...) }
-	fmt.Printf("== a bare Debian host: %s\n", d.host)
+	was := "a bare Debian host"
+	if l, err := c.Attach(); err == nil && l.Host(d.host) != nil {
+		was = "a host that was here before"
+	}
+	fmt.Printf("== %s: %s\n", was, d.host)
 	d.lab, err = c.Up(ctx, lab.Spec{Name: d.host, Suite: "sid", Aliases: []string{d.domain, d.public()}})
 	if err != nil {
 		return err
@@ -78,7 +82,7 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	took := time.Since(started)
 	fmt.Print("\n== does it work?\n\n")
-	d.row("a bare host", "%s (%s), Debian sid, up after %s", d.host, d.addr, round(booted))
+	d.row(was, "%s (%s), sid, up after %s", d.host, d.addr, round(booted))
 	d.row("the playbook", "ran over SSH in %s", round(took))
 	failed := d.check(ctx)
 	if failed == nil {
