@@ -17,13 +17,17 @@ type system struct {
 	dpkg     *dpkgDB
 	systemd  *systemd
 	procs    *procs
+	park     park
 }
 
 func newSystem() *system {
 	return &system{accounts: newAccountDB("/"), dpkg: &dpkgDB{dir: "/var/lib/dpkg"}, systemd: &systemd{}, procs: newProcs()}
 }
 
-func (s *system) close() { s.systemd.close() }
+func (s *system) close() {
+	s.park.drop()
+	s.systemd.close()
+}
 
 // host is all doors to the system, for one item of one call.
 type host struct {
@@ -49,8 +53,12 @@ func newHost(a *Agent, c *wire.Call, item int, t *modules.Task) *host {
 
 // close ends what lives as long as an item.
 func (h *host) close() {
-	for _, s := range h.sql {
-		s.close()
+	for key, s := range h.sql {
+		if s.keep && !s.conn.IsClosed() && s.conn.TxStatus() == 'I' {
+			h.sys.park.put(key, s)
+		} else {
+			s.close()
+		}
 	}
 }
 
@@ -59,6 +67,7 @@ func (h *host) may(what string) error {
 	if h.looking {
 		return fmt.Errorf("%s: %w", what, modules.ErrDoor)
 	}
+	h.sys.park.drop()
 	return nil
 }
 

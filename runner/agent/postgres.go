@@ -23,9 +23,10 @@ import (
 const startLimit = 60 * time.Second
 
 // session is one connection to PostgreSQL, kept for an item: one that stayed
-// longer would stand in the way of CREATE and DROP DATABASE.
+// longer would stand in the way of CREATE and DROP DATABASE; see park.
 type session struct {
 	conn *pgconn.PgConn
+	keep bool // the next item may have it
 }
 
 func (s *session) close() {
@@ -68,6 +69,10 @@ func (h *host) connect(ctx context.Context, db modules.Database) (*session, erro
 	if s := h.sql[key]; s != nil && !s.conn.IsClosed() {
 		return s, nil
 	}
+	if s := h.sys.park.take(ctx, key); s != nil {
+		h.sql[key] = s
+		return s, nil
+	}
 	cfg, err := h.pgConfig(db)
 	if err != nil {
 		return nil, err
@@ -75,7 +80,7 @@ func (h *host) connect(ctx context.Context, db modules.Database) (*session, erro
 	for end := time.Now().Add(startLimit); ; {
 		conn, err := pgconn.ConnectConfig(ctx, cfg)
 		if err == nil {
-			s := &session{conn}
+			s := &session{conn: conn, keep: db.Name == "postgres"}
 			h.sql[key] = s
 			return s, nil
 		}
@@ -227,6 +232,7 @@ func (h *host) Exec(ctx context.Context, db modules.Database, sql string) error 
 	if err != nil {
 		return err
 	}
+	s.keep = false
 	if _, err := s.conn.Exec(ctx, sql).ReadAll(); err != nil {
 		return queryError(ctx, err)
 	}
