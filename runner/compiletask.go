@@ -111,6 +111,11 @@ func (c *compiler) task(src *playbook.Task) *task {
 func (c *compiler) include(t *task, i *playbook.Include) {
 	t.include = &include{src: i, name: c.tree(i.Name)}
 	if !i.Resolved {
+		if t.include.name != nil {
+			if _, constant := t.include.name.Constant(); constant {
+				return // it includes itself, and was read already
+			}
+		}
 		c.open = append(c.open, i.Pos.String()+": "+i.Word+" with a computed name")
 		return
 	}

@@ -144,6 +144,11 @@ func (f *flight) judge(it *item) {
 	case it.asserted:
 	case it.err != nil:
 		it.fail(it.err)
+	case it.noUser && f.check && it.on.plannedWhat() != "":
+		// the account may be there once the planned changes are
+		it.maybe, it.unknown = it.refused, true
+		it.result = value.MapOf("changed", false, "failed", false, "skipped", false)
+		return
 	case it.refused != "":
 		it.fail(errors.New(it.refused))
 		return

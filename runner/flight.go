@@ -59,6 +59,7 @@ type item struct {
 	out       *modules.Outcome
 	notBegun  bool
 	refused   string
+	noUser    bool // it is refused since the account to work as is not there
 	lost      error
 	result    *value.Map
 	local     bool // done on the controller

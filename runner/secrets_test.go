@@ -54,6 +54,9 @@ const secretSite = `
     - {name: declared, debug: {msg: "{{ declared }}"}}
     - {name: changed content, copy: {dest: /etc/c, content: "a\n{{ made }}{{ typed }}\nb\n"}}
     - {name: short, copy: {dest: /etc/d, content: "x {{ t.hidden }} y\n"}}
+    - {name: no_log, act: {out: "{{ item }}", lines: "{{ item }}", fail: true}, loop: [OpenSesame], no_log: true, ignore_errors: true}
+    - {name: no_log too, copy: {content: OpenSesame, dest: /etc/o}, no_log: true}
+    - {name: no_log of what cannot be known, act: {out: "OpenSesame{{ vars['ghost'] }}"}, no_log: true, ignore_errors: true}
     - {name: sum, act: {out: "{{ made }}", fail: true}}
 `
 
@@ -94,7 +97,7 @@ func secretRun(t *testing.T, check, json bool) {
 		t.Fatal(err)
 	}
 	_ = rep.Close()
-	if !strings.Contains(out.String(), "sum") || strings.Contains(out.String(), "undefined") {
+	if !strings.Contains(out.String(), "sum") || strings.Contains(out.String(), "is undefined") {
 		t.Errorf("the run did not come to its end:\n%s", out.String())
 	}
 	f := c.machine("a").Files["/etc/s"]
@@ -103,7 +106,7 @@ func secretRun(t *testing.T, check, json bool) {
 	}
 	drawn := strings.TrimSpace(string(f.Data))
 	for _, s := range []string{drawn, drawn[:7], drawn[3:12], strings.ToUpper(drawn), base64.StdEncoding.EncodeToString([]byte(drawn))[:20],
-		"Tip/ed", "tip/ed", "q9z7w", "Hush-hush", "TheOneBefore"} {
+		"Tip/ed", "tip/ed", "q9z7w", "Hush-hush", "TheOneBefore", "OpenSesame"} {
 		for line := range strings.Lines(out.String()) {
 			if strings.Contains(line, s) {
 				t.Errorf("%q is shown: %s", s, line)

@@ -176,7 +176,7 @@ func (f *flight) take(ctx context.Context) {
 		case r.Refused != "":
 			// it stands for the items behind it too
 			for _, it := range f.sent[r.Item:] {
-				it.refused = r.Refused
+				it.refused, it.noUser = r.Refused, r.NoUser
 			}
 		case r.NotBegun:
 			for _, it := range f.sent[r.Item:] {
