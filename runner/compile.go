@@ -26,11 +26,9 @@ type Options struct {
 	User, Connection, KeyFile, SSHArgs string
 	Become                             bool
 	BecomeUser, BecomeMethod           string
-	Check, Diff                        bool
 	Tasks                              []*modules.Task
 	Shipped                            fs.FS  // the playbooks that come with the program
 	ShippedName                        string // the NAME of NAME:/site.yml
-	Forks                              int
 	ForceHandlers                      bool
 	NoHosts                            bool // --syntax-check: a site without hosts will do
 }

@@ -253,6 +253,7 @@ func (c *compiler) loop(n *source.Node, lc *playbook.LoopControl) *loop {
 			c.known[s] = true
 		}
 		l.label, l.pause, l.extended = c.tree(lc.Label), c.tree(lc.Pause), c.tree(lc.Extended)
+		l.allItems = c.tree(lc.ExtendedAllitems)
 		if lc.BreakWhen != nil {
 			if x := c.cond(lc.BreakWhen); x != nil {
 				l.stop = x

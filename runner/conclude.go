@@ -34,7 +34,7 @@ func (f *flight) conclude() {
 			} else {
 				results = append(results, m)
 			}
-			taint = taint.WithField(value.Text(int64(i)), it.taint)
+			taint = taint.WithField(value.Text(int64(i)), it.taint.WithField(t.loop.variable, it.given).WithField("item", it.given))
 			r := f.shownResult(it, f.statusOf(it))
 			r.IsItem, r.Item = true, it.label
 			h.run.o.Report.Result(r)

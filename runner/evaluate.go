@@ -161,15 +161,20 @@ func (h *host) itemLayer(t *task, its *items, i int, v value.Value) *expr.Layer 
 	}
 	if on, _ := h.flag(t.loop.extended, t); on {
 		n := len(its.values)
-		m := value.MapOf("allitems", append(value.List(nil), its.values...), "index", int64(i+1), "index0", int64(i), "first", i == 0, "last", i == n-1,
+		m := value.MapOf("index", int64(i+1), "index0", int64(i), "first", i == 0, "last", i == n-1,
 			"length", int64(n), "revindex", int64(n-i), "revindex0", int64(n-i-1))
+		if all, err := h.flag(t.loop.allItems, t); err == nil && (all || t.loop.allItems == nil) {
+			m.Set("allitems", append(value.List(nil), its.values...))
+		}
 		if i > 0 {
 			m.Set("previtem", its.values[i-1])
 		}
 		if i < n-1 {
 			m.Set("nextitem", its.values[i+1])
 		}
-		l.Vars["ansible_loop"] = expr.ValueDef(m, nil)
+		var taint *expr.Taint
+		taint = taint.WithField("allitems", its.taint).WithField("previtem", its.taint.Member(fmt.Sprint(i-1))).WithField("nextitem", its.taint.Member(fmt.Sprint(i+1)))
+		l.Vars["ansible_loop"] = expr.ValueDef(m, taint)
 	}
 	return l
 }

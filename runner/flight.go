@@ -44,6 +44,7 @@ type flight struct {
 // item is one round of a task's loop, or the whole of a task without one.
 type item struct {
 	value     value.Value
+	given     *expr.Taint // of value
 	label     string
 	taint     *expr.Taint // of result
 	env       *expr.Env
@@ -199,12 +200,12 @@ func (f *flight) prepare() error {
 	}
 	f.byItem = t.loop.pause != nil || t.loop.stop != nil || t.delegatesByItem()
 	for i, v := range its.values {
-		it := &item{value: v, env: f.env.With(h.itemLayer(t, its, i, v))}
+		it := &item{value: v, given: its.taint.Member(fmt.Sprint(i)), env: f.env.With(h.itemLayer(t, its, i, v))}
 		f.items = append(f.items, it)
 		if !f.byItem {
 			f.consider(it)
 		}
-		it.label = value.Text(expr.Shown(hide(v, its.taint.Member(fmt.Sprint(i)))))
+		it.label = value.Text(expr.Shown(hide(v, it.given)))
 		if t.loop.label != nil {
 			if s, err := h.shownText(t.loop.label, it.env); err == nil {
 				it.label = s

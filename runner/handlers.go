@@ -70,6 +70,10 @@ func (b *batch) meta(ctx context.Context, t *task, hs []*host) {
 	if len(on) == 0 {
 		return
 	}
+	all := b.hosts
+	if b.free() {
+		all = on // the others are on their own way
+	}
 	switch t.src.Meta {
 	case "flush_handlers":
 		b.flush(ctx, on)
@@ -81,7 +85,7 @@ func (b *batch) meta(ctx context.Context, t *task, hs []*host) {
 	case "end_play":
 		b.end()
 	case "end_batch":
-		for _, h := range b.hosts {
+		for _, h := range all {
 			h.ended = true
 		}
 	case "end_role":
@@ -89,7 +93,7 @@ func (b *batch) meta(ctx context.Context, t *task, hs []*host) {
 			h.endRole = t.role
 		}
 	case "clear_host_errors":
-		for _, h := range b.hosts {
+		for _, h := range all {
 			h.failed = false
 			h.unreachable = false
 		}

@@ -194,9 +194,9 @@ func options(t testing.TB, line string) (Options, RunOptions) {
 		case "--skip-tags":
 			o.SkipTags = append(o.SkipTags, strings.Split(next(), ",")...)
 		case "-C":
-			o.Check, ro.Check = true, true
+			ro.Check = true
 		case "-D":
-			o.Diff, ro.Diff = true, true
+			ro.Diff = true
 		case "-b":
 			o.Become = true
 		case "-u":

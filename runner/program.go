@@ -144,7 +144,8 @@ type loop struct {
 	label    *expr.Def
 	pause    *expr.Def
 	extended *expr.Def
-	stop     *cond // break_when
+	allItems *expr.Def // extended_allitems
+	stop     *cond     // break_when
 }
 
 // arg is one argument of a task.

@@ -48,6 +48,9 @@ const secretSite = `
     - {name: message, fail: {msg: "not {{ typed }}"}, ignore_errors: true}
     - {name: assertion, assert: {that: made == 'x', fail_msg: "{{ made }} is not x"}, ignore_errors: true}
     - {name: loop, debug: {msg: "{{ item }}"}, loop: ["{{ made }}", "{{ typed }}"]}
+    - {name: loop again, act: {out: x}, loop: ["{{ made }}"], loop_control: {extended: true, label: "{{ ansible_loop.allitems }}"}, register: l}
+    - {name: its items, debug: {msg: "{{ l.results[0].item }} {{ l.results | map(#.item) }}"}}
+    - {name: its items, debug: {var: l}}
     - {name: label, act: {out: x}, loop: [1], loop_control: {label: "{{ made }}"}}
     - {name: environment, act: {}, environment: {PASSWORD: "{{ made }}"}, register: e}
     - {name: from there, debug: {msg: "{{ e.env }}"}}
@@ -81,7 +84,7 @@ func secretRun(t *testing.T, check, json bool) {
 		m.Files["/etc/s"] = &modtest.File{Kind: "file", Mode: 0o600, Data: []byte("DrawnBefore0123456789012345\n")}
 		m.Files["/etc/t"] = &modtest.File{Kind: "file", Mode: 0o644, Data: []byte("user = me\npassword = TheOneBefore\n")}
 	}
-	p, err := Compile(Options{Playbooks: []string{"site.yml"}, Inventory: []string{"a,"}, Tasks: c.tasks(), Check: check, Diff: true})
+	p, err := Compile(Options{Playbooks: []string{"site.yml"}, Inventory: []string{"a,"}, Tasks: c.tasks()})
 	if err != nil {
 		t.Fatal(err)
 	}

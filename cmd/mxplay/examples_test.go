@@ -19,7 +19,7 @@ func TestExamples(t *testing.T) {
 	compile := func(t *testing.T, playbook, inventory string) {
 		p, err := runner.Compile(runner.Options{
 			Playbooks: []string{playbook}, Inventory: []string{filepath.Join(dir, inventory)},
-			Tasks: builtin.Tasks(), Shipped: playbooks.Files, ShippedName: "mxplay", Forks: 1,
+			Tasks: builtin.Tasks(), Shipped: playbooks.Files, ShippedName: "mxplay",
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -113,7 +113,6 @@ func (p *program) run(ctx context.Context, o *runFlags) error {
 	}
 	x := o.compile
 	x.Tags, x.SkipTags = splitCommas(x.Tags), splitCommas(x.SkipTags)
-	x.Check, x.Diff, x.Forks = o.check, o.diff, o.forks
 	x.Tasks, x.Shipped, x.ShippedName = p.tasks, p.shipped, "mxplay"
 	x.NoHosts = o.syntax
 	if list := os.Getenv("MXPLAY_ROLES_PATH"); list != "" {
