@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/mxplay/mxplay/runner/expr"
@@ -150,7 +151,7 @@ func (f *flight) judge(it *item) {
 		it.result = value.MapOf("changed", false, "failed", false, "skipped", false)
 		return
 	case it.refused != "":
-		it.fail(errors.New(it.refused))
+		it.fail(refusal(it.refused))
 		return
 	case it.notBegun:
 		it.fail(errors.New("was not begun"))
@@ -366,4 +367,16 @@ func (f *flight) skipAll() {
 	f.register(m, nil)
 	f.h.count(report.Skipped, false)
 	f.h.run.o.Report.Result(&report.Result{Host: f.h.name, Task: f.shown, Status: report.Skipped, Msg: f.skipped, Looped: f.looped})
+}
+
+// refusal is what the agent itself said instead of running the task, with what mends it.
+func refusal(text string) error {
+	e := &source.Error{Msg: text}
+	switch {
+	case strings.Contains(text, "wants a password"):
+		e.Hint = "-K asks for it, --become-password-file reads it, ansible_become_password in the inventory sets it"
+	case strings.Contains(text, "wrong password"):
+		e.Hint = "-K asks for another one"
+	}
+	return e
 }
