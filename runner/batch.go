@@ -39,6 +39,7 @@ type batch struct {
 	all     []*inventory.Host
 	magic   *expr.Layer
 	prompts *expr.Layer // what was asked for; nil without vars_prompt
+	out     int         // how many hosts are, as magic has it
 	maxFail float64     // max_fail_percentage; negative without
 
 	mu      sync.Mutex
@@ -138,9 +139,27 @@ func (b *batch) exec(ctx context.Context, tasks []*task, hs []*host) {
 		if ctx.Err() != nil || b.over() {
 			return
 		}
+		b.refresh()
 		if len(live) > 0 {
 			b.node(ctx, t, live)
 		}
+	}
+}
+
+// refresh brings the lists of hosts that play variables hold up to date, when
+// all hosts are between two tasks.
+func (b *batch) refresh() {
+	if b.alone() {
+		return
+	}
+	out := 0
+	for _, h := range b.hosts {
+		if h.out() {
+			out++
+		}
+	}
+	if out != b.out {
+		b.out, b.magic = out, b.magicLayer()
 	}
 }
 

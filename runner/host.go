@@ -42,6 +42,9 @@ type host struct {
 	countMu                    sync.Mutex
 }
 
+// out tells whether the host is out of the play for good: no rescue may bring it back.
+func (h *host) out() bool { return h.unreachable || h.failed && !h.rescuing }
+
 func (h *host) goesOn() bool { return !h.failed && !h.unreachable && !h.ended }
 
 func (h *host) count(s report.Status, changed bool) {
@@ -139,13 +142,22 @@ func (r *run) groupsValue() value.Value {
 
 // magicLayer are the variables that the engine sets for all hosts of a batch.
 func (b *batch) magicLayer() *expr.Layer {
-	var all []string
-	for _, h := range b.all {
-		all = append(all, h.Name)
+	var all, left []string
+	for _, inv := range b.all {
+		all = append(all, inv.Name)
+		if h := b.run.host(inv); !h.out() {
+			left = append(left, inv.Name)
+		}
+	}
+	var batch []string
+	for _, h := range b.hosts {
+		if !h.out() {
+			batch = append(batch, h.name)
+		}
 	}
 	return defs(expr.Magic, map[string]value.Value{
-		"ansible_play_name": b.name, "ansible_play_hosts": texts(all), "ansible_play_hosts_all": texts(all),
-		"ansible_play_batch": texts(hostNames(b.hosts)), "play_hosts": texts(hostNames(b.hosts)), "playbook_dir": b.run.p.abs(b.play.dir),
+		"ansible_play_name": b.name, "ansible_play_hosts": texts(left), "ansible_play_hosts_all": texts(all),
+		"ansible_play_batch": texts(batch), "play_hosts": texts(batch), "playbook_dir": b.run.p.abs(b.play.dir),
 	})
 }
 

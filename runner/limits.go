@@ -108,7 +108,7 @@ func (h *host) failLike(other *host) {
 }
 
 // runOnce runs a task on the first host; result, register and facts go to all.
-// With always, it was run for the whole run if it was for an earlier batch.
+// When it is once for the whole run, later batches only get them.
 func (b *batch) runOnce(ctx context.Context, t *task, hs []*host, whole bool) {
 	b.drain(ctx, hs)
 	if hs = active(hs); len(hs) == 0 {
@@ -152,7 +152,7 @@ func (b *batch) runOnce(ctx context.Context, t *task, hs []*host, whole bool) {
 	b.limits(t, hs)
 }
 
-// skipped reports that a task that is more than a call was skipped on a host.
+// skippedTask reports that a task that is more than a call was skipped on a host.
 func (h *host) skippedTask(t *task, why string) {
 	h.count(report.Skipped, false)
 	h.run.o.Report.Result(&report.Result{Host: h.name, Task: h.shownTask(t), Status: report.Skipped, Msg: skipText(why)})
