@@ -8,6 +8,7 @@ import (
 
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/report"
+	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
 
