@@ -54,6 +54,13 @@ type process struct {
 	kill   func()
 }
 
+// noUserError is the name of an account that is not there.
+type noUserError string
+
+func (e noUserError) Error() string {
+	return fmt.Sprintf("become: no such user %q on the host", string(e))
+}
+
 // get is the agent for an account, started when it is asked for first; nil means this process.
 func (s *accounts) get(ctx context.Context, acc wire.Account) (*child, error) {
 	if acc == (wire.Account{}) || s.a.welcome.Child != 0 {
@@ -66,7 +73,7 @@ func (s *accounts) get(ctx context.Context, acc wire.Account) (*child, error) {
 	u, err := s.a.sys.accounts.user(ctx, name)
 	if err != nil {
 		if errors.Is(err, modules.ErrNotExist) {
-			return nil, fmt.Errorf("become: no such user %q on the host", name)
+			return nil, noUserError(name)
 		}
 		return nil, fmt.Errorf("become: %w", err)
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -142,7 +143,8 @@ func (a *Agent) call(ctx context.Context, c *wire.Call) bool {
 	}
 	child, err := a.accounts.get(ctx, c.Account)
 	if err != nil {
-		a.result(c, wire.Result{Last: true, Refused: err.Error()})
+		var nobody noUserError
+		a.result(c, wire.Result{Last: true, Refused: err.Error(), NoUser: errors.As(err, &nobody)})
 		return false
 	}
 	if child != nil {

@@ -116,6 +116,9 @@ func TestUnknownTaskAndAccount(t *testing.T) {
 	c.send(wire.Call{Task: "do", Account: wire.Account{User: "nobody-of-that-name"}}, doArgs{})
 	r, _ = c.result()
 	has(t, r.Refused, `no such user "nobody-of-that-name"`)
+	if !r.NoUser {
+		t.Error("it is not told from other refusals")
+	}
 }
 
 func TestEventsHideSecrets(t *testing.T) {

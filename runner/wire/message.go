@@ -79,7 +79,8 @@ type Result struct {
 	NotBegun bool   `json:"not_begun,omitempty"`
 	// Refused is an error of the agent itself (no such account, wrong password, lock held): no task ran.
 	Refused string          `json:"refused,omitempty"`
-	Start   int64           `json:"start,omitempty"` // microseconds since 1970
+	NoUser  bool            `json:"no_user,omitempty"` // with Refused: the account to work as is not there
+	Start   int64           `json:"start,omitempty"`   // microseconds since 1970
 	End     int64           `json:"end,omitempty"`
 	Outcome modules.Outcome `json:"outcome"`
 }
