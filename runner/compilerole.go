@@ -18,24 +18,29 @@ func (c *compiler) role(r *playbook.RoleUse, done map[string]bool) []*task {
 	c.roleLayers(r)
 	var out []*task
 	key := roleKey(r)
-	if once := done != nil && (r.Dep || r.Up.Kind == playbook.PlayLevel); once && !r.Def.Meta.AllowDuplicates {
-		if done[key] {
-			return nil
-		}
-		// a use that may be skipped leaves the next one to run
-		done[key] = !conditional(&r.Level)
+	once := (r.Dep || r.Up.Kind == playbook.PlayLevel) && !r.Def.Meta.AllowDuplicates
+	if once && done[key] {
+		return nil
 	}
 	for _, d := range r.Deps {
 		out = append(out, c.role(d, done)...)
 	}
 	c.noteSpec(r)
 	c.roleHandlers(r)
-	return append(out, c.list(r.Tasks)...)
+	tasks := c.list(r.Tasks)
+	// a use that a condition or tags may skip leaves the next one to run
+	if once && !conditionalIn(&r.Level, playbook.PlayLevel) && c.p.anySelected(tasks) {
+		done[key] = true
+	}
+	return append(out, tasks...)
 }
 
 // conditional tells whether a condition may keep a level from running.
-func conditional(l *playbook.Level) bool {
-	for ; l != nil; l = l.Up {
+func conditional(l *playbook.Level) bool { return conditionalIn(l, -1) }
+
+// conditionalIn is conditional, of what stands inside of a level of some kind.
+func conditionalIn(l *playbook.Level, in playbook.LevelKind) bool {
+	for ; l != nil && l.Kind != in; l = l.Up {
 		if len(l.When) > 0 {
 			return true
 		}
@@ -43,9 +48,24 @@ func conditional(l *playbook.Level) bool {
 	return false
 }
 
-// roleHandlers gives a role's handlers to the play, once for each use that differs.
+// anySelected tells whether -t and --skip-tags leave any of some tasks.
+func (p *Program) anySelected(ts []*task) bool {
+	for _, t := range ts {
+		if t.block && (p.anySelected(t.body) || p.anySelected(t.rescue) || p.anySelected(t.always)) || !t.block && p.selected(t.tags) {
+			return true
+		}
+	}
+	return false
+}
+
+// roleHandlers gives a role's handlers to the play, once for each use that
+// differs: the condition of a use is its handlers' too.
 func (c *compiler) roleHandlers(r *playbook.RoleUse) {
-	if key := roleKey(r); !c.handlersOf[key] {
+	key := roleKey(r)
+	if conditionalIn(&r.Level, playbook.PlayLevel) {
+		key += "\x00" + r.Pos.String()
+	}
+	if !c.handlersOf[key] {
 		c.handlersOf[key] = true
 		c.inPlay.handlers = append(c.inPlay.handlers, c.list(r.Handlers)...)
 	}
