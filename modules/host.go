@@ -111,6 +111,7 @@ type Attr struct {
 	UID   *int
 	GID   *int
 	Mtime *time.Time
+	Atime *time.Time // SetAttr only
 }
 
 // Write is a file to be put in place: Bytes, or From when it lives on the controller.

@@ -119,7 +119,7 @@ func check(ctx context.Context, r modules.Reader, a Args) (State, error) {
 		case i == nil:
 			s.missing = true
 		case i.Kind != "file":
-			return s, fmt.Errorf("src %s is a %s, not a file", name, i.Kind)
+			return s, fmt.Errorf("src %s is %s, not a file", name, place.A(i.Kind))
 		default:
 			s.srcMode = modules.ModeText(i.Mode)
 			if s.src, err = r.ReadFile(ctx, p); err != nil {

@@ -22,7 +22,7 @@ type Args struct {
 	Force   bool             `json:"force" default:"false" doc:"make a link to what does not exist, or in the place of a file or an empty directory"`
 	Follow  bool             `json:"follow" default:"true" doc:"where path is a symbolic link, set the attributes of what it leads to"`
 	Mtime   string           `json:"modification_time" doc:"of a touched file: preserve, now, or YYYYMMDDhhmm.ss in UTC; now for touch when not given"`
-	Atime   string           `json:"access_time" doc:"accepted as Ansible has it; the time of access is left to the file system"`
+	Atime   string           `json:"access_time" doc:"of a touched file: preserve or now; goes with modification_time when not given. No other time: it would not last, as every reading moves it"`
 	place.Attrs
 }
 
@@ -47,6 +47,9 @@ func (a Args) Validate() error {
 		if _, err := time.Parse(timeFormat, t); err != nil {
 			return fmt.Errorf("modification_time is preserve, now or YYYYMMDDhhmm.ss, found %q", t)
 		}
+	}
+	if t := a.Atime; t != "" && t != "now" && t != "preserve" {
+		return fmt.Errorf("access_time is preserve or now, found %q: any other would not last, as every reading moves it", t)
 	}
 	return a.Attrs.Validate()
 }
@@ -201,7 +204,7 @@ func set(a Args, s State) ([]modules.Step, error) {
 func planDirectory(a Args, s State) ([]modules.Step, error) {
 	if i := s.seen.Info; i != nil {
 		if i.Kind != "directory" {
-			return nil, fmt.Errorf("%s is a %s, not a directory", s.seen.Path, i.Kind)
+			return nil, fmt.Errorf("%s is %s, not a directory", s.seen.Path, place.A(i.Kind))
 		}
 		steps, err := set(a, s)
 		if err != nil || len(s.below) == 0 {
@@ -239,7 +242,7 @@ func planTouch(a Args, s State) ([]modules.Step, error) {
 		switch {
 		case err != nil || a.Mtime == "preserve":
 		case a.Mtime == "" || a.Mtime == "now":
-			steps = append(steps, touch(s.link.Path, s.now))
+			steps = append(steps, a.touch(s.link.Path, s.now)...)
 		default:
 			err = modules.NotYetf("the time is set once the file is there")
 		}
@@ -250,15 +253,17 @@ func planTouch(a Args, s State) ([]modules.Step, error) {
 		return nil, err
 	}
 	switch p := s.seen.Path; a.Mtime {
-	case "preserve":
-	case "", "now":
-		steps = append(steps, touch(p, s.now))
+	case "", "now", "preserve":
+		steps = append(steps, a.touch(p, s.now)...)
 	default:
+		if a.Atime == "now" {
+			steps = append(steps, setTimes("touch "+p, p, modules.Attr{Atime: &s.now}))
+		}
 		t, err := time.Parse(timeFormat, a.Mtime)
 		if err != nil || s.seen.Info.Mtime.Equal(t) {
 			return steps, err
 		}
-		step := touch(p, t)
+		step := setTimes("touch "+p, p, modules.Attr{Mtime: &t})
 		step.Event = false
 		step.From, step.To = s.seen.Info.Mtime.UTC().Format(time.RFC3339)+"\n", t.Format(time.RFC3339)+"\n"
 		steps = append(steps, step)
@@ -267,8 +272,20 @@ func planTouch(a Args, s State) ([]modules.Step, error) {
 }
 
 // touch is an event: a touch is done whenever it is asked for.
-func touch(p string, t time.Time) modules.Step {
-	return modules.Step{What: "touch " + p, Event: true, Do: func(ctx context.Context, h modules.Host) error {
-		return h.SetAttr(ctx, p, modules.Attr{Mtime: &t})
-	}}
+func (a Args) touch(p string, now time.Time) []modules.Step {
+	var at modules.Attr
+	if a.Mtime != "preserve" {
+		at.Mtime = &now
+	}
+	if a.Atime == "now" || a.Atime == "" && a.Mtime != "preserve" {
+		at.Atime = &now
+	}
+	if at == (modules.Attr{}) {
+		return nil
+	}
+	return []modules.Step{setTimes("touch "+p, p, at)}
+}
+
+func setTimes(what, p string, at modules.Attr) modules.Step {
+	return modules.Step{What: what, Event: true, Do: func(ctx context.Context, h modules.Host) error { return h.SetAttr(ctx, p, at) }}
 }

@@ -44,7 +44,7 @@ func replaceable(a Args, s State) error {
 	case i.Kind == "directory" && s.filled:
 		return fmt.Errorf("%s is a directory that holds something", s.link.Path)
 	case !a.Force:
-		return modules.WithLines(fmt.Errorf("%s is a %s already", s.link.Path, i.Kind), nil, "force: true replaces it by the link")
+		return modules.WithLines(fmt.Errorf("%s is %s already", s.link.Path, place.A(i.Kind)), nil, "force: true replaces it by the link")
 	}
 	return nil
 }

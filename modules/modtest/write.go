@@ -44,6 +44,9 @@ func attrText(a modules.Attr) string {
 	if a.Mtime != nil {
 		out = append(out, "mtime="+a.Mtime.UTC().Format(time.RFC3339))
 	}
+	if a.Atime != nil {
+		out = append(out, "atime="+a.Atime.UTC().Format(time.RFC3339))
+	}
 	if len(out) == 0 {
 		return ""
 	}

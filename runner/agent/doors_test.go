@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/wire"
 )
@@ -124,6 +126,14 @@ func TestMkdirLinkAttrRemove(t *testing.T) {
 		t.Fatalf("got %+v", in)
 	}
 	when := time.Unix(1_600_000_000, 0)
+	read := when.Add(time.Hour)
+	if err := h.SetAttr(bg, dir+"/f", modules.Attr{Atime: &read}); err != nil {
+		t.Fatal(err)
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(dir+"/f", &st); err != nil || st.Atim.Sec != read.Unix() || st.Mtim.Sec == read.Unix() {
+		t.Fatalf("time of access %d, of change %d, %v", st.Atim.Sec, st.Mtim.Sec, err)
+	}
 	if err := h.SetAttr(bg, dir+"/f", modules.Attr{Mode: mode(0o4755), Mtime: &when}); err != nil {
 		t.Fatal(err)
 	}

@@ -257,8 +257,8 @@ func setAttr(path string, a modules.Attr) error {
 			return fail(err)
 		}
 	}
-	if a.Mtime != nil {
-		ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(a.Mtime.UnixNano())}
+	if a.Mtime != nil || a.Atime != nil {
+		ts := []unix.Timespec{orOmit(a.Atime), orOmit(a.Mtime)}
 		if link {
 			err = unix.UtimesNanoAt(unix.AT_FDCWD, path, ts, unix.AT_SYMLINK_NOFOLLOW)
 		} else {
@@ -269,6 +269,14 @@ func setAttr(path string, a modules.Attr) error {
 		}
 	}
 	return nil
+}
+
+// orOmit is a time for utimensat, or its word for leaving it as it is.
+func orOmit(t *time.Time) unix.Timespec {
+	if t == nil {
+		return unix.Timespec{Nsec: unix.UTIME_OMIT}
+	}
+	return unix.NsecToTimespec(t.UnixNano())
 }
 
 // Remove removes what is at path with all it holds.

@@ -128,7 +128,7 @@ func (f File) Plan(s Seen) ([]modules.Step, error) {
 	}
 	switch {
 	case s.Info != nil && s.Info.Kind != "file" && s.Info.Kind != "link":
-		return nil, fmt.Errorf("%s is a %s, not a file", s.Path, s.Info.Kind)
+		return nil, fmt.Errorf("%s is %s, not a file", s.Path, A(s.Info.Kind))
 	case s.IDs.Missing != "":
 		return nil, modules.NotYetf("%s: %s", s.Path, s.IDs.Missing)
 	case s.Parent != "":

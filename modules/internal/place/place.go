@@ -69,6 +69,14 @@ func (s Seen) Result() Result {
 	return r
 }
 
+// A is what stands somewhere, in words: a directory, a device, socket or pipe.
+func A(kind string) string {
+	if kind == "other" {
+		return "a device, socket or pipe"
+	}
+	return "a " + kind
+}
+
 // Stat is a path's Info, nil when nothing is there.
 func Stat(ctx context.Context, r modules.Reader, p string) (*modules.Info, error) {
 	i, err := r.Stat(ctx, p)
