@@ -208,6 +208,10 @@ func (k *fakeLink) call(c *fakeCall) bool {
 	k.m.mu.Lock()
 	defer k.m.mu.Unlock()
 	k.m.user, k.m.env = k.user, c.Env
+	if c.Account.User == "nemo" {
+		results = append(results, wire.Result{Last: true, Refused: "become: no such user \"nemo\" on the host", NoUser: true})
+		return false
+	}
 	if c.Account.User != "" {
 		k.m.user = c.Account.User
 	}
