@@ -62,7 +62,8 @@ func (a *ansibleTree) build(ctx context.Context, c lab.Config) error {
 	if err := os.MkdirAll(filepath.Dir(tmp), 0o755); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "mmdebstrap", "--mode=root", "--variant=minbase", "--include="+ansiblePackages,
+	// In mounts of its own, none can be left in the tree.
+	cmd := exec.CommandContext(ctx, "unshare", "-m", "mmdebstrap", "--mode=root", "--variant=minbase", "--include="+ansiblePackages,
 		"--keyring=/usr/share/keyrings/debian-archive-keyring.gpg", ansibleSuite, tmp,
 		fmt.Sprintf("deb [check-valid-until=no] %s %s main", c.MirrorURL(), ansibleSuite))
 	if out, err := cmd.CombinedOutput(); err != nil {
