@@ -17,6 +17,7 @@ type session struct {
 	d     *Dialer
 	c     *Conn
 	name  string
+	line  string // see lineage
 	link  link
 	proc  *process
 	w     *wire.Conn
@@ -37,8 +38,14 @@ type frame struct {
 	body []byte
 }
 
+// lineage names a connection among those of a run: one that has the same as an
+// older one has taken its place. Two logins on one host are two.
+func (t Target) lineage() string {
+	return fmt.Sprintf("%s %s %s %d", t.Name, t.Connection, t.User, t.Port)
+}
+
 func newSession(d *Dialer, t Target, l link, p *process, w *wire.Conn, hello wire.Hello) *session {
-	s := &session{d: d, name: t.Name, link: l, proc: p, w: w, hello: hello, wake: make(chan struct{}, 1), over: make(chan struct{})}
+	s := &session{d: d, name: t.Name, line: t.lineage(), link: l, proc: p, w: w, hello: hello, wake: make(chan struct{}, 1), over: make(chan struct{})}
 	s.life, s.stop = context.WithCancelCause(context.Background())
 	return s
 }
@@ -50,7 +57,7 @@ func (s *session) start(c *Conn) {
 	o := s.d.o
 	silence := s.d.silence()
 	body, _ := json.Marshal(wire.Welcome{
-		Run: o.Run, Host: s.name, Who: o.Who, Check: o.Check, Silence: int(silence / time.Millisecond), Facts: o.Facts,
+		Run: o.Run, Host: s.line, Who: o.Who, Check: o.Check, Silence: int(silence / time.Millisecond), Facts: o.Facts,
 	})
 	s.push(frame{wire.TWelcome, body})
 	go s.sender()
