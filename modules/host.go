@@ -2,8 +2,12 @@ package modules
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"hash"
 	"io/fs"
+	"strings"
 	"time"
 )
 
@@ -119,10 +123,37 @@ type Write struct {
 	Path   string
 	Bytes  []byte
 	From   *Content // used instead of Bytes when set; may be larger than memory
+	Fetch  *Fetch   // used instead of both when set: the host fetches it; may be larger than memory
 	Attr   Attr
 	Backup bool // keep the old file beside it as PATH.TIME~ (Ansible's backup)
 	// Validate is an argv, run with the temporary file's path in place of "%s" before the rename; exit other than 0 refuses the write.
 	Validate []string
+}
+
+// Fetch is content that the host itself gets by HTTP. Its Timeout is the time without a byte.
+type Fetch struct {
+	Request
+	Sum  hash.Hash // when set, what comes must come to Want (hex)
+	Want string
+}
+
+// Answered refuses an answer that is not the content; head is the beginning of its body.
+func (f Fetch) Answered(status int, head []byte) error {
+	if status == 200 {
+		return nil
+	}
+	return WithLines(fmt.Errorf("%s: status %d", f.URL, status), LastLines(string(head[:min(len(head), 2000)]), 5), "")
+}
+
+// Whole refuses content of another checksum, once all of it went through Sum.
+func (f Fetch) Whole() error {
+	if f.Sum == nil {
+		return nil
+	}
+	if got := hex.EncodeToString(f.Sum.Sum(nil)); !strings.EqualFold(got, f.Want) {
+		return fmt.Errorf("%s has the checksum %s, not %s", f.URL, got, strings.ToLower(f.Want))
+	}
+	return nil
 }
 
 // Content is bytes that live on the controller. Up to 16 KiB come along in Inline.

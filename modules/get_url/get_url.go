@@ -27,7 +27,7 @@ type Args struct {
 	Checksum string            `json:"checksum" doc:"what it must be, ALGORITHM:HEX (sha256:0123...), or ALGORITHM:URL of a list of checksums; a file that has it is not fetched again"`
 	Force    bool              `json:"force" default:"false" doc:"fetch it although dest exists; without a checksum this counts as changed each time"`
 	Headers  map[string]string `json:"headers" doc:"sent with the request"`
-	Timeout  int64             `json:"timeout" default:"10" doc:"seconds for the whole answer"`
+	Timeout  int64             `json:"timeout" default:"10" doc:"seconds without a byte after which the server is given up"`
 	User     string            `json:"url_username" alias:"username" doc:"name for basic authentication"`
 	Password string            `json:"url_password" alias:"password" secret:"true" doc:"its password"`
 	Verify   bool              `json:"validate_certs" default:"true" doc:"refuse a certificate that does not fit"`
@@ -104,7 +104,8 @@ func Task() *modules.Task {
 		Doc: `Downloads a file to the host.
 
 A file that is there is kept unless its checksum is another than the one given, or force is set. Give a checksum: it
-says what you mean, and a run that changes nothing then fetches nothing. Files of up to 16 MiB.`,
+says what you mean, and a run that changes nothing then fetches nothing. The file may be of any size (of up to 64 MiB
+with a checksum other than SHA-256).`,
 		Example: `
 - name: the key of the repository
   get_url:
@@ -201,41 +202,34 @@ func plan(a Args, s State) ([]modules.Step, error) {
 
 // download fetches the file, holds it against its checksum and puts it in place.
 func download(ctx context.Context, h modules.Host, a Args, seen place.Seen) error {
-	body, err := get(ctx, h, a, a.URL)
-	if err != nil {
-		return err
-	}
+	f := a.file(seen.Path, []byte("\x00"+a.URL))
+	f.Fetch = &modules.Fetch{Request: a.request(a.URL)}
 	if algorithm, want, ok := strings.Cut(a.Checksum, ":"); ok {
 		if isURL(want) {
-			list, err := get(ctx, h, a, want)
+			from := want
+			list, err := h.HTTP(ctx, a.request(from))
+			if err == nil {
+				err = modules.Fetch{Request: a.request(from)}.Answered(list.Status, list.Body)
+			}
 			if err != nil {
 				return err
 			}
-			if want, err = find(string(list), path.Base(a.URL)); err != nil {
-				return fmt.Errorf("%s: %w", want, err)
+			if want, err = find(string(list.Body), path.Base(a.URL)); err != nil {
+				return fmt.Errorf("%s: %w", from, err)
 			}
 		}
-		if got := sum(algorithm, body); !strings.EqualFold(got, want) {
-			return fmt.Errorf("%s has %s %s, not %s", a.URL, algorithm, got, strings.ToLower(want))
-		}
+		f.Fetch.Sum, f.Fetch.Want = newHash(algorithm), want
 	}
-	steps, err := a.file(seen.Path, body).Plan(seen)
+	steps, err := f.Plan(seen)
 	if err != nil || len(steps) == 0 {
 		return err
 	}
 	return steps[len(steps)-1].Do(ctx, h)
 }
 
-func get(ctx context.Context, h modules.Host, a Args, from string) ([]byte, error) {
-	r, err := h.HTTP(ctx, modules.Request{URL: from, Header: a.Headers, Insecure: !a.Verify, User: a.User, Password: a.Password,
-		Timeout: time.Duration(a.Timeout) * time.Second})
-	switch {
-	case err != nil:
-		return nil, err
-	case r.Status != 200:
-		return nil, modules.WithLines(fmt.Errorf("%s: status %d", from, r.Status), modules.LastLines(string(r.Body[:min(len(r.Body), 2000)]), 5), "")
-	}
-	return r.Body, nil
+func (a Args) request(from string) modules.Request {
+	return modules.Request{URL: from, Header: a.Headers, Insecure: !a.Verify, User: a.User, Password: a.Password,
+		Timeout: time.Duration(a.Timeout) * time.Second}
 }
 
 // find takes a file's checksum from a list: "HEX  NAME" or "HEX *NAME" a line, or one HEX alone.

@@ -67,6 +67,21 @@ func (h *Host) parent(p string) error {
 
 // Write is the door of that name.
 func (h *Host) Write(ctx context.Context, w modules.Write) error {
+	if w.Fetch != nil {
+		res, err := h.HTTP(ctx, w.Fetch.Request)
+		if err == nil {
+			err = w.Fetch.Answered(res.Status, res.Body)
+		}
+		if err == nil && w.Fetch.Sum != nil {
+			w.Fetch.Sum.Reset()
+			w.Fetch.Sum.Write(res.Body)
+			err = w.Fetch.Whole()
+		}
+		if err != nil {
+			return err
+		}
+		w.Bytes = res.Body
+	}
 	h.did("write %s%s", w.Path, attrText(w.Attr))
 	p, err := h.resolve(w.Path, false)
 	if err != nil {

@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -361,6 +363,14 @@ func TestHTTP(t *testing.T) {
 			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
 		case "/here":
 			http.Redirect(w, r, "/x", http.StatusFound)
+		case "/none":
+			http.NotFound(w, r)
+		case "/big": // longer than a Response may be, and longer under way than the timeout
+			for range 4 {
+				_, _ = w.Write(make([]byte, 5<<20))
+				w.(http.Flusher).Flush()
+				time.Sleep(150 * time.Millisecond)
+			}
 		case "/slow":
 			time.Sleep(3 * time.Second)
 		default:
@@ -391,6 +401,27 @@ func TestHTTP(t *testing.T) {
 	}
 	if r, err := h.HTTP(bg, modules.Request{URL: s.URL + "/slow", Insecure: true, Timeout: 200 * time.Millisecond}); !errors.Is(err, context.DeadlineExceeded) || r.Elapsed < 150*time.Millisecond {
 		t.Fatalf("got %v", err)
+	}
+	to, sum := t.TempDir()+"/x", sha256.New()
+	big := modules.Fetch{Request: modules.Request{URL: s.URL + "/big", Insecure: true, Timeout: 400 * time.Millisecond}, Sum: sum, Want: "00"}
+	if err := h.Write(bg, modules.Write{Path: to, Fetch: &big}); err == nil || !strings.Contains(err.Error(), "has the checksum") || exists(to) {
+		t.Fatalf("got %v", err)
+	}
+	big.Want = hex.EncodeToString(sum.Sum(nil))
+	if err := h.Write(bg, modules.Write{Path: to, Fetch: &big, Attr: modules.Attr{Mode: mode(0o600)}}); err != nil {
+		t.Fatal(err)
+	}
+	if in, err := h.Stat(bg, to); err != nil || in.Size != 4*5<<20 || in.Mode != 0o600 {
+		t.Fatalf("got %+v %v", in, err)
+	}
+	for u, want := range map[string]string{"/none": "status 404", "/slow": "no answer within"} {
+		f := modules.Fetch{Request: modules.Request{URL: s.URL + u, Insecure: true, Timeout: 200 * time.Millisecond}}
+		if err := h.Write(bg, modules.Write{Path: to + u[1:], Fetch: &f}); err == nil || !strings.Contains(err.Error(), want) || exists(to+u[1:]) {
+			t.Fatalf("%s: %v", u, err)
+		}
+	}
+	if left, _ := os.ReadDir(filepath.Dir(to)); len(left) != 1 {
+		t.Fatalf("left behind: %v", left)
 	}
 	if err := h.Connect(bg, "tcp", "127.0.0.1:1"); err == nil || err.Error() != "127.0.0.1:1: connection refused" {
 		t.Fatalf("got %v", err)

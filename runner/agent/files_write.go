@@ -102,7 +102,11 @@ func (h *host) fill(ctx context.Context, f *os.File, w modules.Write, a modules.
 	if err := unix.Fchmod(int(f.Fd()), *a.Mode&0o7777); err != nil {
 		return err
 	}
-	if w.From != nil {
+	if w.Fetch != nil {
+		if err := fetch(ctx, w.Fetch, f); err != nil {
+			return err
+		}
+	} else if w.From != nil {
 		if err := h.contentTo(ctx, *w.From, f); err != nil {
 			return err
 		}

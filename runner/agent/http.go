@@ -57,7 +57,7 @@ func (h *host) Get(ctx context.Context, address string, header map[string]string
 		}
 		return c, err
 	}
-	return roundTrip(ctx, modules.Request{URL: address, Header: header, Insecure: true}, dial, local)
+	return roundTrip(ctx, modules.Request{URL: address, Header: header, Insecure: true}, dial, local, nil)
 }
 
 func loopback(name string) bool {
@@ -73,23 +73,62 @@ func (h *host) HTTP(ctx context.Context, r modules.Request) (modules.Response, e
 	if err := h.may("send a request to " + r.URL); err != nil {
 		return modules.Response{}, err
 	}
-	var d net.Dialer
-	dial := d.DialContext
-	if r.Unix != "" {
-		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", r.Unix) }
-	}
-	return roundTrip(ctx, r, dial, nil)
+	return roundTrip(ctx, r, dialer(r), nil, nil)
 }
 
+func dialer(r modules.Request) dialFunc {
+	var d net.Dialer
+	if r.Unix != "" {
+		return func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", r.Unix) }
+	}
+	return d.DialContext
+}
+
+// fetch writes what a server answers to a file, as it comes.
+func fetch(ctx context.Context, f *modules.Fetch, to io.Writer) error {
+	if f.Sum != nil {
+		f.Sum.Reset()
+		to = io.MultiWriter(to, f.Sum)
+	}
+	res, err := roundTrip(ctx, f.Request, dialer(f.Request), nil, to)
+	if err != nil {
+		return err
+	}
+	if err := f.Answered(res.Status, res.Body); err != nil {
+		return err
+	}
+	return f.Whole()
+}
+
+// alive puts the end of the patience off with each byte that comes.
+type alive struct {
+	io.Reader
+	timer *time.Timer
+	limit time.Duration
+}
+
+func (a alive) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	if n > 0 {
+		a.timer.Reset(a.limit)
+	}
+	return n, err
+}
+
+// dialFunc makes a connection.
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-func roundTrip(ctx context.Context, r modules.Request, dial dialFunc, allow func(*url.URL) error) (out modules.Response, err error) {
+// roundTrip sends a request. With to, the body of a good answer goes there, of
+// any length, and the timeout is that between two bytes.
+func roundTrip(ctx context.Context, r modules.Request, dial dialFunc, allow func(*url.URL) error, to io.Writer) (out modules.Response, err error) {
 	limit := r.Timeout
 	if limit <= 0 {
 		limit = httpTimeout
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s: %w", limit, context.DeadlineExceeded))
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(limit, func() { cancel(fmt.Errorf("no answer within %s: %w", limit, context.DeadlineExceeded)) })
+	defer timer.Stop()
 	method := r.Method
 	if method == "" {
 		method = http.MethodGet
@@ -139,6 +178,13 @@ func roundTrip(ctx context.Context, r modules.Request, dial dialFunc, allow func
 	}
 	defer res.Body.Close()
 	out.Status, out.Header, out.URL = res.StatusCode, res.Header, res.Request.URL.String()
+	if to != nil && res.StatusCode == http.StatusOK {
+		_, err = io.Copy(to, alive{res.Body, timer, limit})
+		if err != nil {
+			err = httpError(ctx, r.URL, err)
+		}
+		return out, err
+	}
 	out.Body, err = io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	if err != nil {
 		return out, httpError(ctx, r.URL, err)

@@ -15,6 +15,7 @@ type File struct {
 	Path   string
 	Bytes  []byte
 	From   *modules.Content // instead of Bytes
+	Fetch  *modules.Fetch   // instead of both, when the file is written; the plan is that of Bytes
 	Attrs  Attrs
 	Follow bool // a link at Path stays, the file it leads to is meant
 	Keep   bool // a file that is there stays as it is
@@ -154,7 +155,7 @@ func (f File) Plan(s Seen) ([]modules.Step, error) {
 
 // write is the steps that put the content in place.
 func (f File) write(s Seen) ([]modules.Step, error) {
-	w := modules.Write{Path: s.Path, Bytes: f.Bytes, From: f.From, Backup: f.Backup}
+	w := modules.Write{Path: s.Path, Bytes: f.Bytes, From: f.From, Fetch: f.Fetch, Backup: f.Backup}
 	var steps []modules.Step
 	if len(s.Dirs) > 0 {
 		var ids IDs
