@@ -199,7 +199,7 @@ func TestContent(t *testing.T) {
 
 func TestSilenceEndsTheAgent(t *testing.T) {
 	c := startAgent(t, t.TempDir(), wire.Welcome{Run: "r", Silence: 500})
-	c.call(false, doArgs{Do: "run", Argv: []string{"sh", "-c", "trap '' TERM; sleep 300 & sleep 300; sleep 300"}})
+	c.call(false, doArgs{Do: "run", Argv: []string{"sh", "-c", "trap '' TERM; sleep " + nap("300") + " & sleep " + nap("300") + "; sleep " + nap("300")}})
 	time.Sleep(200 * time.Millisecond)
 	begin := time.Now()
 	c.mute.Store(true)
@@ -210,8 +210,11 @@ func TestSilenceEndsTheAgent(t *testing.T) {
 		t.Fatalf("it took %v", d)
 	}
 	has(t, c.log.String(), "silent")
-	noneLeft(t, "sleep\x00300")
+	noneLeft(t, "sleep\x00"+nap("300"))
 }
+
+// nap is a time to sleep that no other process of the machine sleeps.
+func nap(seconds string) string { return seconds + "." + strconv.Itoa(os.Getpid()) }
 
 // noneLeft fails if a process with this in its command line lives.
 func noneLeft(t *testing.T, argv string) {
@@ -248,17 +251,17 @@ func running(argv string) []int {
 
 func TestEndOfInputKillsWhatRuns(t *testing.T) {
 	c := startAgent(t, t.TempDir(), wire.Welcome{Run: "r"})
-	c.call(false, doArgs{Do: "run", Argv: []string{"sh", "-c", "trap '' TERM HUP; sleep 301 & sleep 301; sleep 301"}})
-	c.call(true, doArgs{Do: "run", Argv: []string{"sleep", "302"}})
-	for len(running("sleep\x00301")) < 2 {
+	c.call(false, doArgs{Do: "run", Argv: []string{"sh", "-c", "trap '' TERM HUP; sleep " + nap("301") + " & sleep " + nap("301") + "; sleep " + nap("301")}})
+	c.call(true, doArgs{Do: "run", Argv: []string{"sleep", nap("302")}})
+	for len(running("sleep\x00"+nap("301"))) < 2 {
 		time.Sleep(10 * time.Millisecond)
 	}
 	c.in.Close()
 	if err := c.waitEnd(4 * time.Second); err != nil {
 		t.Fatalf("%v: %s", err, c.log)
 	}
-	noneLeft(t, "sleep\x00301")
-	noneLeft(t, "sleep\x00302")
+	noneLeft(t, "sleep\x00"+nap("301"))
+	noneLeft(t, "sleep\x00"+nap("302"))
 }
 
 // A daemon keeps the pipe open: the command has ended all the same.
@@ -314,13 +317,13 @@ func TestJobOutlivesTheConnection(t *testing.T) {
 func TestReconnectEndsTheOlder(t *testing.T) {
 	state := t.TempDir()
 	old := startAgent(t, state, wire.Welcome{Run: "r", Host: "h"})
-	old.call(false, doArgs{Do: "run", Argv: []string{"sleep", "303"}})
-	for len(running("sleep\x00303")) < 1 {
+	old.call(false, doArgs{Do: "run", Argv: []string{"sleep", nap("303")}})
+	for len(running("sleep\x00"+nap("303"))) < 1 {
 		time.Sleep(10 * time.Millisecond)
 	}
 	c := startAgent(t, state, wire.Welcome{Run: "r", Host: "h"})
 	_ = old.waitEnd(4 * time.Second)
-	noneLeft(t, "sleep\x00303")
+	noneLeft(t, "sleep\x00"+nap("303"))
 	c.call(false, doArgs{})
 	if r, _ := c.result(); r.Outcome.Failed || r.Refused != "" {
 		t.Fatalf("got %+v", r)
@@ -449,15 +452,15 @@ func TestAccounts(t *testing.T) {
 	if r, _ = c.result(); r.Outcome.Msg != "cancelled" {
 		t.Fatalf("got %+v", r)
 	}
-	c.send(wire.Call{Task: "do", Account: nobody}, doArgs{Do: "run", Argv: []string{"sleep", "304"}})
-	for len(running("sleep\x00304")) < 1 {
+	c.send(wire.Call{Task: "do", Account: nobody}, doArgs{Do: "run", Argv: []string{"sleep", nap("304")}})
+	for len(running("sleep\x00"+nap("304"))) < 1 {
 		time.Sleep(10 * time.Millisecond)
 	}
 	c.in.Close()
 	if err := c.waitEnd(5 * time.Second); err != nil {
 		t.Fatalf("%v; log %s", err, c.log)
 	}
-	noneLeft(t, "sleep\x00304")
+	noneLeft(t, "sleep\x00"+nap("304"))
 }
 
 // A child that dies is told as such, and the next call gets a new one.
