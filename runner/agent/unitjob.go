@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"regexp"
 	"strings"
@@ -171,7 +172,12 @@ func (h *host) journal(ctx context.Context, u modules.Unit) []string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	// The last words of a process reach the journal a moment after its end.
+	// The last words of a process reach the journal a moment after its end: it
+	// is asked to take in what waits, which only root may do.
+	if os.Geteuid() == 0 {
+		sync := modules.Command{Argv: []string{"journalctl", "--sync"}}
+		_, _ = h.sys.procs.run(ctx, sync, append(cleanEnv(), "LC_ALL=C.UTF-8"), time.Second)
+	}
 	var lines []string
 	for range 5 {
 		out, err := h.sys.procs.run(ctx, modules.Command{Argv: argv}, append(cleanEnv(), "LC_ALL=C.UTF-8"), time.Second)
