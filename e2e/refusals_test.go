@@ -185,7 +185,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 		r.says(t, "refused")
-		r = on(t, inventory(t, l, "ref", "ansible_user=root", "ansible_host="+nowhere(addr), key, config), book, "-T", "3").ends(t, 3)
+		on(t, inventory(t, l, "ref", "ansible_user=root", "ansible_host="+nowhere(addr), key, config), book, "-T", "3").ends(t, 3)
 		untouched(t)
 	})
 	t.Run("locked", func(t *testing.T) {
