@@ -186,9 +186,15 @@ func (c *compiler) content(t *task, a *arg, v value.Value) error {
 	if !ok {
 		return mismatch("the name of a file", v)
 	}
+	if r := a.field.Type.Remote; r != "" && mayBeTrue(t.src.Args, t.mod.Args.Field(r)) {
+		return nil // a path on the host, or nobody knows yet
+	}
 	path, err := t.find(c.p, from, name)
 	if err != nil {
 		return err
+	}
+	if st, err := c.loader.Stat(path); err == nil && st.IsDir() {
+		return &source.Error{Msg: name + " is a folder", Hint: "name its files one by one, in a loop"}
 	}
 	a.file, err = c.p.file(path, from == "template")
 	if err != nil {
@@ -198,6 +204,24 @@ func (c *compiler) content(t *task, a *arg, v value.Value) error {
 		c.checks = append(c.checks, check{tmpl: a.file.tmpl, task: c.inTask, proven: c.proven})
 	}
 	return nil
+}
+
+// mayBeTrue tells whether an argument of a task is true, or may turn out to be.
+func mayBeTrue(args *source.Node, f *modules.Field) bool {
+	if f == nil {
+		return false
+	}
+	for _, name := range append([]string{f.Name}, f.Aliases...) {
+		if n := args.Get(name); n != nil {
+			v, constant := expr.NodeDef(n, nil).Constant()
+			if !constant {
+				return true
+			}
+			b, err := toBool(v)
+			return err == nil && b == true
+		}
+	}
+	return false
 }
 
 // find looks for a file that an argument names: in the task's role, the roles
