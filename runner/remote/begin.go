@@ -160,7 +160,7 @@ func (s *starter) explain(err error) error {
 	case errors.As(err, &b) && b.Arch != "":
 		t.hint = "agents exist for Linux on amd64, arm64 and armv7"
 	case errors.As(err, &b):
-		t.hint = "make room there, or set agent_dir to a directory that programs can be run from"
+		t.hint = "make room there, or set ansible_agent_dir to a directory that programs can be run from"
 	case errors.Is(err, boot.ErrEnded):
 		t.err = fmt.Errorf("no agent could be started: %s", endText(s.ended))
 		t.hint = "the account's login shell must be able to run a command: try `ssh HOST true`"
