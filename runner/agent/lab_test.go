@@ -1,3 +1,5 @@
+//go:build lab
+
 package agent
 
 import (
@@ -18,13 +20,13 @@ import (
 
 // These tests drive a real agent on real hosts through OpenSSH's client:
 //
-//	MXPLAY_LAB_HOSTS="bookworm1 trixie1 sid1" MXPLAY_LAB_SSH=/run/mxplay-lab/ssh_config MXPLAY_AGENT=bin/agent go test -run Lab ./runner/agent
+//	MXPLAY_LAB_HOSTS="bookworm1 trixie1 sid1" MXPLAY_LAB_SSH=/run/mxplay-lab/ssh_config MXPLAY_AGENT=bin/agent go test -tags lab -run Lab ./runner/agent
 //
 // The hosts have root, admin (sudo with the password "lab-password") and ops (sudo without one).
 func labHosts(t *testing.T) []string {
 	hosts := strings.Fields(os.Getenv("MXPLAY_LAB_HOSTS"))
 	if len(hosts) == 0 || os.Getenv("MXPLAY_AGENT") == "" {
-		t.Skip("needs MXPLAY_LAB_HOSTS, MXPLAY_LAB_SSH and MXPLAY_AGENT")
+		t.Fatal("needs MXPLAY_LAB_HOSTS, MXPLAY_LAB_SSH and MXPLAY_AGENT: make lab-test sets them")
 	}
 	return hosts
 }
@@ -196,7 +198,7 @@ func TestLabDoors(t *testing.T) {
 func TestLabJobAndPostgres(t *testing.T) {
 	host := os.Getenv("MXPLAY_LAB_BARE")
 	if host == "" {
-		t.Skip("needs MXPLAY_LAB_BARE, a host without PostgreSQL")
+		t.Fatal("needs MXPLAY_LAB_BARE, a host without PostgreSQL: make lab-test sets it")
 	}
 	root := wire.Account{}
 	patience = 3 * time.Minute

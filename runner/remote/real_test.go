@@ -63,7 +63,7 @@ func (k *kit) outcome(p *Pending) wire.Result {
 	r, _, err := p.Next(k.ctx())
 	var refused *RefusedError
 	if errors.As(err, &refused) {
-		k.t.Skipf("the host is in use: %v; %s", err, refused.Hint)
+		k.t.Fatalf("the host is in use: %v; %s", err, refused.Hint)
 	}
 	if err != nil {
 		k.t.Fatal(err)
