@@ -53,6 +53,9 @@ func (c Config) Up(ctx context.Context, hosts ...Spec) (*Lab, error) {
 			return nil, err
 		}
 	}
+	if Mirror() == "" {
+		return nil, errNoMirror
+	}
 	if err := c.ensureTools(ctx); err != nil {
 		return nil, err
 	}

@@ -2,15 +2,12 @@ package lab
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 )
-
-// publicMirror serves machines whose own apt sources name no Debian mirror,
-// such as Ubuntu's.
-const publicMirror = "http://mirror.example/debian"
 
 // source is one archive that apt reads packages from.
 type source struct {
@@ -21,19 +18,19 @@ type source struct {
 }
 
 // Mirror is the Debian mirror the lab uses: MXPLAY_LAB_MIRROR, else the one in
-// the machine's apt sources, else the public one.
+// the machine's apt sources; "" where neither names one, as on Ubuntu.
 func Mirror() string {
 	if m := os.Getenv("MXPLAY_LAB_MIRROR"); m != "" {
 		return strings.TrimRight(m, "/")
 	}
-	if m := debianMirror(machineSources("/etc/apt")); m != "" {
-		return m
-	}
-	return publicMirror
+	return debianMirror(machineSources("/etc/apt"))
 }
 
+// errNoMirror is for machines whose own apt sources name no Debian mirror.
+var errNoMirror = errors.New("this machine's apt sources name no Debian mirror: set MXPLAY_LAB_MIRROR to the URL of one, such as http://mirror.example/debian")
+
 // machineSources reads all of apt's source files below dir. What cannot be read
-// is left out: the public mirror is still there.
+// is left out.
 func machineSources(dir string) []source {
 	files := []string{filepath.Join(dir, "sources.list")}
 	more, _ := filepath.Glob(filepath.Join(dir, "sources.list.d", "*"))
