@@ -124,7 +124,7 @@ func (s *accounts) start(ctx context.Context, u modules.User, acc wire.Account) 
 	if os.Geteuid() == 0 {
 		p, err = s.drop(ctx, u)
 	} else {
-		p, err = s.become(ctx, u, acc)
+		p, err = s.becomeTwice(ctx, u, acc)
 	}
 	if err != nil {
 		return nil, err
@@ -149,6 +149,21 @@ func (s *accounts) start(ctx context.Context, u modules.User, acc wire.Account) 
 	go c.receive()
 	go func() { _ = c.conn.Watch(context.Background(), time.Duration(s.a.welcome.Silence)*time.Millisecond) }()
 	return c, nil
+}
+
+// firstTry is how long a become method may be silent before it is started
+// again, once: a lost wake-up between it and its terminal heals so.
+const firstTry = 20 * time.Second
+
+func (s *accounts) becomeTwice(ctx context.Context, u modules.User, acc wire.Account) (*process, error) {
+	first, cancel := context.WithTimeout(ctx, firstTry)
+	p, err := s.become(first, u, acc)
+	cancel()
+	var b *becomeError
+	if errors.As(err, &b) && b.silent && ctx.Err() == nil {
+		return s.become(ctx, u, acc)
+	}
+	return p, err
 }
 
 // greet is Hello and Welcome between the first agent and its child.

@@ -25,8 +25,9 @@ import (
 // becomeError is why another account cannot be had. A final one will not
 // change by trying again with the same password.
 type becomeError struct {
-	text  string
-	final bool
+	text   string
+	final  bool
+	silent bool // no answer came in time
 }
 
 func (e *becomeError) Error() string { return e.text }
@@ -83,10 +84,10 @@ func (s *accounts) become(ctx context.Context, u modules.User, acc wire.Account)
 	}
 	m, ok := methods[name]
 	if !ok {
-		return nil, &becomeError{fmt.Sprintf("become: unknown method %q: sudo, su and doas are there", name), true}
+		return nil, &becomeError{text: fmt.Sprintf("become: unknown method %q: sudo, su and doas are there", name), final: true}
 	}
 	if _, err := lookPath(m.name); err != nil {
-		return nil, &becomeError{fmt.Sprintf("become: %s is not installed on the host", m.name), true}
+		return nil, &becomeError{text: fmt.Sprintf("become: %s is not installed on the host", m.name), final: true}
 	}
 	bin, feed, err := s.a.binary()
 	if err != nil {
@@ -142,6 +143,9 @@ func (s *accounts) become(ctx context.Context, u modules.User, acc wire.Account)
 			log(b)
 		}
 	}
+	if len(p.stderr.text) > 0 { // a quick method has asked already
+		d.see(p.stderr.text, d.in)
+	}
 	p.stderr.mu.Unlock()
 	go d.listen()
 
@@ -152,7 +156,7 @@ func (s *accounts) become(ctx context.Context, u modules.User, acc wire.Account)
 	case err = <-done:
 	case err = <-d.fail:
 	case <-ctx.Done():
-		err = &becomeError{fmt.Sprintf("become: %s does not answer", m.name), false}
+		err = &becomeError{text: fmt.Sprintf("become: %s does not answer", m.name), silent: true}
 	}
 	if err == nil {
 		d.close()
@@ -234,7 +238,7 @@ func (d *dialogue) see(b []byte, w io.Writer) bool {
 
 func (d *dialogue) end(text string) {
 	select {
-	case d.fail <- &becomeError{text, true}:
+	case d.fail <- &becomeError{text: text, final: true}:
 	default:
 	}
 }
@@ -276,14 +280,14 @@ func (d *dialogue) refusal(stderr string) error {
 	}
 	if len(lines) == 0 {
 		if d.answers > 0 {
-			return &becomeError{fmt.Sprintf("become: %s: wrong password, or it does not allow this", d.m.name), true}
+			return &becomeError{text: fmt.Sprintf("become: %s: wrong password, or it does not allow this", d.m.name), final: true}
 		}
-		return &becomeError{fmt.Sprintf("become: %s ended without a word", d.m.name), false}
+		return &becomeError{text: fmt.Sprintf("become: %s ended without a word", d.m.name)}
 	}
 	if d.answers > 0 && wrongPassword(text) {
-		return &becomeError{fmt.Sprintf("become: %s: wrong password", d.m.name), true}
+		return &becomeError{text: fmt.Sprintf("become: %s: wrong password", d.m.name), final: true}
 	}
-	return &becomeError{fmt.Sprintf("become: %s refuses: %s", d.m.name, strings.Join(lines, "; ")), true}
+	return &becomeError{text: fmt.Sprintf("become: %s refuses: %s", d.m.name, strings.Join(lines, "; ")), final: true}
 }
 
 // wrongPassword tells that a method that asks once ended over the password.

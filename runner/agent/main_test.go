@@ -152,11 +152,13 @@ func serve(t *testing.T, w wire.Welcome) *controller {
 	outR, outW := io.Pipe()
 	c := &controller{t: t, in: inW, got: make(chan wire.Frame, 100), end: make(chan error, 1), log: &tail{}}
 	opt := Options{Tasks: fakes(), Log: c.log, State: t.TempDir(), Grace: 300 * time.Millisecond}
+	done := make(chan struct{})
 	go func() {
 		c.end <- Serve(context.Background(), inR, outW, opt)
 		outW.Close()
+		close(done)
 	}()
-	t.Cleanup(func() { inW.Close() })
+	t.Cleanup(func() { inW.Close(); soon(done) })
 	c.greet(outR, w)
 	return c
 }
@@ -172,10 +174,19 @@ func startAgent(t *testing.T, state string, w wire.Welcome) *controller {
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.in.Close(); _ = c.cmd.Process.Kill() })
+	done := make(chan struct{})
+	t.Cleanup(func() { c.in.Close(); _ = c.cmd.Process.Kill(); soon(done) })
 	c.greet(out, w)
-	go func() { c.end <- c.cmd.Wait() }()
+	go func() { c.end <- c.cmd.Wait(); close(done) }()
 	return c
+}
+
+// soon waits for an end, so that nobody writes into a folder that is being removed.
+func soon(done chan struct{}) {
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+	}
 }
 
 func (c *controller) greet(out io.Reader, w wire.Welcome) {
