@@ -37,7 +37,7 @@ type Options struct {
 // No host is touched. The error is source.Errors: all mistakes, sorted by place.
 func Compile(o Options) (*Program, error) {
 	c := newCompiler(&Program{
-		opts: o, mods: map[string]*modules.Task{}, files: map[string]*tmplFile{}, invLayers: map[string]*expr.Layer{},
+		opts: o, mods: map[string]*modules.Task{}, files: map[string]*tmplFile{}, stands: map[*expr.Template]string{}, invLayers: map[string]*expr.Layer{},
 		lates: map[lateKey]*brought{}, defs: map[string][]*expr.Def{},
 	})
 	for _, t := range o.Tasks {

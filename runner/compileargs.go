@@ -261,6 +261,7 @@ func (p *Program) file(path string, template bool) (*tmplFile, error) {
 		if f.tmpl, err = expr.ParseFile(source.ShortName(path), string(b)); err != nil {
 			return nil, err
 		}
+		p.stands[f.tmpl] = path
 	}
 	p.files[key] = f
 	return f, nil

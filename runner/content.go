@@ -1,6 +1,8 @@
 package runner
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -141,34 +143,23 @@ func (p *Program) shippedFile(path string) ([]byte, error) {
 
 // loadTemplate finds a template file that another one imports or includes.
 func (p *Program) loadTemplate(name string, from *expr.Template) (*expr.Template, error) {
-	dirs := []string{filepath.Dir(from.Name())}
-	for path, f := range p.snapshotFiles() {
-		if f.tmpl == from {
-			dirs = []string{filepath.Dir(strings.TrimPrefix(path, "template "))}
-		}
+	p.mu.Lock()
+	path, ok := p.stands[from]
+	p.mu.Unlock()
+	if !ok {
+		path = from.Name()
 	}
-	for _, d := range dirs {
-		for _, path := range []string{p.loader.Join(d, name), p.loader.Join(d, "../templates/"+name)} {
-			if _, err := p.loader.Stat(path); err == nil {
-				f, err := p.file(path, true)
-				if err != nil {
-					return nil, err
-				}
-				return f.tmpl, nil
+	dir := filepath.Dir(path)
+	for _, path := range []string{p.loader.Join(dir, name), p.loader.Join(dir, "../templates/"+name)} {
+		if _, err := p.loader.Stat(path); err == nil {
+			f, err := p.file(path, true)
+			if err != nil {
+				return nil, err
 			}
+			return f.tmpl, nil
 		}
 	}
 	return nil, fmt.Errorf("there is no template %s beside %s", name, from.Name())
-}
-
-func (p *Program) snapshotFiles() map[string]*tmplFile {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	out := make(map[string]*tmplFile, len(p.files))
-	for k, v := range p.files {
-		out[k] = v
-	}
-	return out
 }
 
 func niceJSON(v value.Value) ([]byte, error) {
@@ -176,9 +167,10 @@ func niceJSON(v value.Value) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out strings.Builder
-	if err := indentJSON(&out, b); err != nil {
+	var out bytes.Buffer
+	if err := json.Indent(&out, b, "", "  "); err != nil {
 		return nil, err
 	}
-	return []byte(out.String() + "\n"), nil
+	out.WriteByte('\n')
+	return out.Bytes(), nil
 }

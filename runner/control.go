@@ -1,23 +1,12 @@
 package runner
 
 import (
-	"bytes"
-	"encoding/json"
 	"strings"
 
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
-
-func indentJSON(w *strings.Builder, b []byte) error {
-	var buf bytes.Buffer
-	if err := json.Indent(&buf, b, "", "  "); err != nil {
-		return err
-	}
-	w.Write(buf.Bytes())
-	return nil
-}
 
 // control does a task that needs no host: debug, assert, fail, set_fact.
 func (f *flight) control(it *item) {

@@ -45,7 +45,7 @@ func (a Args) validate() error {
 		return fmt.Errorf("validate: %w", err)
 	}
 	for _, w := range argv {
-		if containsPercent(w) {
+		if strings.Contains(w, "%s") {
 			return nil
 		}
 	}
@@ -66,15 +66,6 @@ func (a Args) CheckPreserve() error {
 		return err
 	}
 	return a.validate()
-}
-
-func containsPercent(w string) bool {
-	for i := 0; i+1 < len(w); i++ {
-		if w[i] == '%' && w[i+1] == 's' {
-			return true
-		}
-	}
-	return false
 }
 
 // Look sees what stands at a file's path. read wants its bytes, however long;
