@@ -178,9 +178,9 @@ func TestAgentLinks(t *testing.T) {
 	}
 }
 
-// An agent goes over slow lines to every host: 4 MiB, compressed, and no more.
+// An agent goes over slow lines to every host: 4 MB, compressed, and no more.
 func TestAgentSize(t *testing.T) {
-	const limit = 4 << 20
+	const limit = 4_000_000
 	files, err := fs.Glob(agentFiles, "agents/*.gz")
 	if err != nil || len(files) == 0 {
 		t.Skip("built without agents: make agents")
