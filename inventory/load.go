@@ -23,7 +23,8 @@ type Options struct {
 // Load reads inventory sources in their order; what a later one says about a
 // host or group adds to the earlier ones, and its variables win. A source is a
 // file in INI or YAML, a program, a folder of these, or host names with commas
-// between ("a," is one host). The error holds all mistakes found.
+// between ("a," is one host). The error holds all mistakes found; the
+// inventory is what could be read beside them, to find more.
 func Load(sources []string, o Options) (*Inventory, error) {
 	inv := newInventory()
 	inv.decrypt = o.Decrypt
@@ -34,11 +35,8 @@ func Load(sources []string, o Options) (*Inventory, error) {
 		}
 		errs.Add(source.Pos{File: s}, inv.source(s, true))
 	}
-	if err := errs.Err(); err != nil {
-		return nil, err
-	}
 	inv.finish()
-	return inv, nil
+	return inv, errs.Err()
 }
 
 // source reads one source; top is false inside a folder.

@@ -58,22 +58,20 @@ type fileVars struct {
 // Layers are a host's variables, lowest level first: a name in a later layer
 // hides the same name in an earlier one. Beside the playbook means in
 // playbookDir; "" is nowhere. A file is read when the first host needs it, and
-// once.
+// once. Beside an error there are the layers that could be read.
 func (inv *Inventory) Layers(h *Host, playbookDir string) ([]Layer, error) {
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
+	var errs source.Errors
 	shared, err := inv.groupLayers(h, playbookDir)
-	if err != nil {
-		return nil, err
-	}
+	errs.Add(source.Pos{}, err)
 	out := append(make([]Layer, 0, len(shared)+3), shared...)
 	if len(h.Vars) > 0 {
 		out = append(out, Layer{Level: HostVars, Name: h.Name, Vars: h.Vars})
 	}
 	if strings.HasPrefix(h.Name, "/") {
-		return out, nil
+		return out, errs.Err()
 	}
-	var errs source.Errors
 	for _, dir := range inv.dirs {
 		out = inv.addFiles(out, &errs, HostInventoryFiles, dir, "host_vars", h.Name)
 	}
@@ -154,7 +152,7 @@ func (inv *Inventory) groupLayers(h *Host, playbookDir string) ([]Layer, error) 
 		add(GroupPlaybookFiles, playbookDir, h.member)
 	}
 	if err := errs.Err(); err != nil {
-		return nil, err
+		return out, err
 	}
 	inv.layers[key] = out
 	return out, nil

@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/mxplay/mxplay/inventory"
@@ -83,36 +84,32 @@ type compiler struct {
 	set        map[string]bool // by set_fact
 	specSeen   map[specKey]bool
 	inTask     *task // being compiled; nil between tasks
+	hostless   bool  // the inventory has mistakes: which hosts there are is not known
 }
 
 func (c *compiler) site() {
 	o := c.p.opts
-	c.p.extra = c.extraVars(o.ExtraVars)
 	c.loader = playbook.New(playbook.Options{
 		RolePaths: o.RolePaths, Builtin: o.Shipped, Name: o.ShippedName, Modules: c.p.mods,
 		Static: c.staticName,
 	})
 	c.p.loader = c.loader
+	c.p.extra = c.extraVars(o.ExtraVars)
 	var books []*playbook.Playbook
 	var names []string
 	for _, path := range o.Playbooks {
 		pb, err := c.loader.Playbook(path)
-		if err != nil {
-			c.errs.Add(source.Pos{File: path}, err)
+		c.errs.Add(source.Pos{File: path}, err)
+		if pb == nil {
+			c.loader.Lost.Everything()
 			continue
 		}
 		books = append(books, pb)
 		names = append(names, path)
 	}
 	inv, err := inventory.Load(o.Inventory, inventory.Options{})
-	if err != nil {
-		c.errs.Add(source.Pos{}, err)
-		return
-	}
-	c.p.inv = inv
-	if len(c.errs) > 0 {
-		return
-	}
+	c.p.inv, c.hostless = inv, err != nil
+	c.lostFiles(err)
 	c.magicNames()
 	c.layer(c.p.extra)
 	for i, pb := range books {
@@ -128,6 +125,22 @@ func (c *compiler) site() {
 	c.checkSpecs()
 	c.checkNames()
 	c.checkTags()
+}
+
+// lostFiles collects the mistakes of inventory files. What such a file sets is
+// no second mistake where it is used.
+func (c *compiler) lostFiles(err error) {
+	var errs source.Errors
+	errs.Add(source.Pos{}, err)
+	c.errs = append(c.errs, errs...)
+	for _, e := range errs.Unique() {
+		data, err := os.ReadFile(e.Pos.File)
+		if err != nil {
+			c.loader.Lost.Everything()
+			continue
+		}
+		c.loader.Lost.Text(string(data))
+	}
 }
 
 // staticName evaluates the name in an import that reads only what is known before any host: -e.
@@ -298,6 +311,7 @@ func (c *compiler) varsFile(p *play, n *source.Node) *expr.Layer {
 		r, err := expr.NodeDef(f, nil).Eval(&expr.Context{Scope: layerScope{c.p.extra}})
 		name, ok := r.Value.(string)
 		if err != nil || !ok {
+			c.loader.Lost.Everything()
 			c.errs.Add(f.Pos, source.Errorf(f.Pos, "the name of a file of variables may read only what -e sets"))
 			return nil
 		}
@@ -308,11 +322,17 @@ func (c *compiler) varsFile(p *play, n *source.Node) *expr.Layer {
 		if i < len(names)-1 && !c.loaderHas(path) {
 			continue
 		}
-		fields, err := c.loader.Vars(path)
-		if err != nil {
-			c.errs.Add(f.Pos, err)
+		if !c.loaderHas(path) {
+			c.loader.Lost.Everything()
+			e := f.Errorf("%s: no such file", name)
+			if e.Hint = c.loader.Near(path); e.Hint == "" {
+				e.Hint = "looked for " + source.ShortName(path)
+			}
+			c.errs.Add(f.Pos, e)
 			return nil
 		}
+		fields, err := c.loader.Vars(path)
+		c.errs.Add(f.Pos, err)
 		return c.fields(expr.VarsFiles, path, fields)
 	}
 	return nil

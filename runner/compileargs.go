@@ -2,6 +2,7 @@ package runner
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/mxplay/mxplay/modules"
@@ -19,6 +20,10 @@ func (c *compiler) args(t *task) {
 	bad := false
 	fail := func(pos source.Pos, err error) {
 		bad = true
+		if elsewhere(err) {
+			c.errs.Add(pos, err)
+			return
+		}
 		e, ok := err.(*source.Error)
 		if !ok {
 			e = &source.Error{Msg: err.Error()}
@@ -52,14 +57,16 @@ func (c *compiler) args(t *task) {
 				continue
 			}
 		}
-		if a.value = c.tree(f.Value); a.value == nil {
+		a.value = c.tree(f.Value)
+		if t.mod.Name == "set_fact" {
+			c.setFact(f, a)
+		}
+		if a.value == nil {
 			bad = true
 			continue
 		}
 		v, isConst := a.value.Constant()
 		switch {
-		case t.mod.Name == "set_fact":
-			c.setFact(f, a)
 		case t.mod.Name == "debug" && a.name == "var":
 			c.debugVar(f.Value, a)
 		}
@@ -116,6 +123,12 @@ func (c *compiler) args(t *task) {
 	t.static = b
 }
 
+// elsewhere tells whether an error has places of its own: in a template file.
+func elsewhere(err error) bool {
+	var many source.Errors
+	return errors.As(err, &many) && len(many) > 0 && !many[0].Pos.IsZero()
+}
+
 func prefixed(name string, err error) error {
 	if e, ok := err.(*source.Error); ok {
 		return &source.Error{Msg: name + ": " + e.Msg, Hint: e.Hint}
@@ -152,7 +165,9 @@ func (c *compiler) setFact(f source.Field, a *arg) {
 		return
 	}
 	c.known[f.Key], c.set[f.Key] = true, true
-	c.p.defs[f.Key] = append(c.p.defs[f.Key], a.value)
+	if a.value != nil {
+		c.p.defs[f.Key] = append(c.p.defs[f.Key], a.value)
+	}
 }
 
 // moduleDefaults are the arguments that module_defaults give to a task, the nearest level's of each.

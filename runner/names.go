@@ -2,6 +2,7 @@ package runner
 
 import (
 	"sort"
+	"strings"
 
 	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/expr"
@@ -204,6 +205,9 @@ func (c *compiler) checkNames() {
 			errs = k.tmpl.Check(env, k.proven...)
 		}
 		for _, e := range errs {
+			if c.followUp(e) {
+				continue
+			}
 			if len(c.open) > 0 {
 				e.Msg += " (unless " + c.open[0] + " sets it)"
 				c.p.Warnings = append(c.p.Warnings, e)
@@ -212,4 +216,11 @@ func (c *compiler) checkNames() {
 			c.errs = append(c.errs, e)
 		}
 	}
+}
+
+// followUp tells whether a mistake is only the consequence of another: the name
+// that nothing sets may stand in what could not be read.
+func (c *compiler) followUp(e *source.Error) bool {
+	name, ok := strings.CutPrefix(e.Msg, expr.UnknownName)
+	return ok && (c.loader.Lost.Names(name) || c.loader.Lost.All() && !strings.HasPrefix(e.Hint, "did you mean"))
 }

@@ -51,7 +51,11 @@ func (c *compiler) resolveNotify() {
 					all = append(all, h.label)
 					all = append(all, h.listen...)
 				}
-				if m := source.DidYouMean(name, all); m != "" {
+				m := source.DidYouMean(name, all)
+				if c.loader.Lost.Phrase(name) || m == "" && c.loader.Lost.All() {
+					continue // it may stand in what could not be read
+				}
+				if m != "" {
 					e.Hint = "did you mean " + m + "?"
 				} else if len(all) > 0 {
 					e.Hint = "there are " + strings.Join(all, ", ")

@@ -31,13 +31,14 @@ func (c *compiler) extraVars(args []string) *expr.Layer {
 		case strings.HasPrefix(a, "@"):
 			n, err := source.ReadOne(a[1:])
 			if err != nil {
-				c.errs.Add(source.Pos{File: a[1:]}, err)
+				c.lostFiles(err)
 				continue
 			}
 			add(n, a[1:])
 		case strings.HasPrefix(strings.TrimSpace(a), "{"), strings.HasPrefix(strings.TrimSpace(a), "["):
 			ns, err := source.ReadYAML("-e", []byte(a))
 			if err != nil {
+				c.loader.Lost.Text(a)
 				c.errs.Add(source.Pos{File: "-e"}, err)
 				continue
 			}
@@ -47,12 +48,14 @@ func (c *compiler) extraVars(args []string) *expr.Layer {
 		default:
 			words, err := splitWords(a)
 			if err != nil {
+				c.loader.Lost.Text(a)
 				c.errs.Add(source.Pos{File: "-e"}, err)
 				continue
 			}
 			for _, w := range words {
 				k, v, ok := strings.Cut(w, "=")
 				if !ok || !identifier(k) {
+					c.loader.Lost.Text(w)
 					c.errs.Add(source.Pos{File: "-e"}, &source.Error{Pos: source.Pos{File: "-e"}, Msg: fmt.Sprintf("%q sets no variable", w),
 						Hint: `write NAME=VALUE, '{"NAME": VALUE}' or @FILE`})
 					continue
@@ -120,7 +123,7 @@ func (c *compiler) selectHosts() {
 		for _, h := range hs {
 			allowed[h.Name] = true
 		}
-		if len(hs) == 0 {
+		if len(hs) == 0 && !c.hostless {
 			e := &source.Error{Msg: fmt.Sprintf("--limit %s matches no host", limit)}
 			if len(warns) > 0 {
 				e.Hint = warns[0].Hint
@@ -132,6 +135,9 @@ func (c *compiler) selectHosts() {
 	seen := map[string]bool{}
 	any := false
 	for _, p := range c.p.plays {
+		if p.pattern == nil {
+			continue // refused already
+		}
 		pos := p.src.Hosts.Pos
 		r, err := p.pattern.Eval(&expr.Context{Scope: layerScope{c.p.extra}})
 		if err != nil {
@@ -164,6 +170,10 @@ func (c *compiler) selectHosts() {
 			}
 		}
 		order(p, c)
+	}
+	if c.hostless {
+		c.p.Warnings = nil // a pattern may mean what was not read
+		return
 	}
 	if !any && len(c.p.plays) > 0 && !c.p.opts.NoHosts && len(c.errs) == 0 {
 		e := &source.Error{Pos: c.p.plays[0].src.Hosts.Pos, Msg: "no host of the inventory matches any play"}
@@ -215,10 +225,7 @@ func (c *compiler) inventoryVars() {
 	for _, p := range c.p.plays {
 		for _, h := range c.p.inv.Hosts {
 			ls, err := c.p.inv.Layers(h, p.dir)
-			if err != nil {
-				c.errs.Add(source.Pos{}, err)
-				return
-			}
+			c.lostFiles(err)
 			for _, l := range ls {
 				key := fmt.Sprint(l.Level, l.Name, l.File)
 				if seen[key] {
@@ -270,7 +277,7 @@ func (c *compiler) checkTags() {
 	sort.Strings(all)
 	check := func(flag string, tags []string) {
 		for _, t := range tags {
-			if special[t] || c.tagsSeen[t] {
+			if special[t] || c.tagsSeen[t] || c.loader.Lost.Phrase(t) || c.loader.Lost.All() && source.DidYouMean(t, all) == "" {
 				continue
 			}
 			e := &source.Error{Msg: fmt.Sprintf("%s %s: no task has this tag", flag, t)}

@@ -128,7 +128,11 @@ func scan(src string, start int, until ender) (*lexed, *perr) {
 			}
 		case c == ')' || c == ']' || c == '}':
 			if len(open) == 0 {
-				return nil, &perr{off: i, msg: fmt.Sprintf("%q closes nothing", string(c))}
+				e := &perr{off: i, msg: fmt.Sprintf("%q closes nothing", string(c))}
+				if c == '}' && until != endBare {
+					e.hint = fmt.Sprintf("what begins here ends with %s", until)
+				}
+				return nil, e
 			}
 			if want := closing[open[len(open)-1]]; want != c {
 				return nil, &perr{off: i, msg: fmt.Sprintf("%q where %q should close", string(c), string(want))}

@@ -16,6 +16,9 @@ type Ref struct {
 	Guarded bool // only read where it may be undefined: default(x, …), x ?? …, after defined(x)
 }
 
+// UnknownName begins the message of a name that nothing sets; the name follows.
+const UnknownName = "nothing sets a variable "
+
 // TypeEnv says which variables there can be.
 type TypeEnv interface {
 	TypeOf(name string) (Type, bool) // false: nothing can set the name
@@ -366,7 +369,7 @@ func (s *static) name(id *identNode, members []string, guarded bool) (Type, bool
 	if guarded {
 		return Any, false
 	}
-	e := s.errorf(id, "nothing sets a variable %s", id.name)
+	e := s.errorf(id, "%s%s", UnknownName, id.name)
 	if c := similar(id.name, s.env.Names()); len(c) > 0 {
 		e.Hint = "did you mean " + strings.Join(c, " or ") + "?"
 	} else if e.Hint = nameHint(id.name); e.Hint == "" && lookupFunction(id.name) != nil {

@@ -35,6 +35,7 @@ func (l *load) vars(n *source.Node) []source.Field {
 	}
 	for i, f := range n.Fields {
 		if !identForm.MatchString(f.Key) {
+			l.Lost.Text(f.Key)
 			l.add(badIdent(n.KeyErrorf(i, "%q is no name for a variable", f.Key), f.Key))
 		}
 	}
@@ -63,6 +64,12 @@ func (l *load) varsFiles(d dest, f source.Field) {
 
 func (l *load) varsPrompt(d dest, f source.Field) {
 	known := []string{"name", "prompt", "default", "private", "confirm", "unsafe"}
+	before := len(l.errs)
+	defer func() {
+		if len(l.errs) > before {
+			l.Lost.Field(f)
+		}
+	}()
 	for _, e := range f.Value.Items {
 		if e.Kind != source.Map {
 			l.add(e.Errorf("an entry of vars_prompt is a map, not a %s", e.TypeName())).Hint = "- name: VARIABLE"
@@ -155,6 +162,7 @@ func (l *load) loopControl(d dest, f source.Field) {
 		}
 		if bad != nil {
 			l.add(bad)
+			l.Lost.Field(e)
 		}
 	}
 }
@@ -174,6 +182,7 @@ func (l *load) varsFile(path string) []source.Field {
 	}
 	if p.node.Kind != source.Map {
 		l.add(p.node.Errorf("a file of variables is a map, not a %s", p.node.TypeName())).Hint = "name: value"
+		l.Lost.Node(p.node)
 		return nil
 	}
 	return l.vars(p.node)

@@ -132,8 +132,8 @@ func (l *Loader) Search(t *Task, kind, name string) (found string, tried []strin
 	return found, tried
 }
 
-// near is a hint with the file that a missing one was most likely meant to be.
-func (l *Loader) near(p string) string {
+// Near is a hint with the file that a missing one was most likely meant to be.
+func (l *Loader) Near(p string) string {
 	dir, base := l.dirOf(p), filepath.Base(p)
 	entries, err := l.ReadDir(dir)
 	if err != nil {

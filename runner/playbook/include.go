@@ -52,8 +52,10 @@ func (l *load) include(t *Task, n *source.Node, i int, w *includeWord) *Task {
 	}
 	args := l.arguments(n, i, w.name, free)
 	if args == nil {
+		l.Lost.Everything()
 		return nil
 	}
+	before := len(l.errs)
 	inc.Apply = &t.Level
 	if !w.static {
 		inc.Apply = &Level{Kind: IncludeLevel, Pos: inc.Pos, Up: t.Up, Play: t.Play, Role: t.Role}
@@ -68,10 +70,14 @@ func (l *load) include(t *Task, n *source.Node, i int, w *includeWord) *Task {
 			if e.Hint = didYouMean(f.Key, w.keys); e.Hint == "" && l.words.byName[f.Key] != nil {
 				e.Hint = "it is a keyword: write it beside " + w.name + ", not below"
 			}
+			l.Lost.Field(f)
 		}
 	}
 	if inc.Name == nil {
-		l.add(source.Errorf(inc.Pos, "%s needs a %s", w.name, w.keys[0]).In(n.File()))
+		l.Lost.Everything()
+		if len(l.errs) == before {
+			l.add(source.Errorf(inc.Pos, "%s needs a %s", w.name, w.keys[0]).In(n.File()))
+		}
 		return nil
 	}
 	if w.static {
@@ -168,9 +174,10 @@ func (l *load) resolve(t *Task, inc *Include, name string) {
 	}
 	path, tried := l.searchTasks(t, name)
 	if path == "" {
+		l.Lost.Everything()
 		e := l.add(inc.Name.Errorf("%s: no such file", name))
 		for _, p := range tried {
-			if e.Hint = l.near(p); e.Hint != "" {
+			if e.Hint = l.Near(p); e.Hint != "" {
 				return
 			}
 		}
@@ -192,6 +199,7 @@ func (l *load) resolve(t *Task, inc *Include, name string) {
 	}
 	inc.Path, inc.Resolved = path, true
 	if play := strayPlay(p.node); play != nil {
+		l.Lost.Node(p.node)
 		l.add(play.Errorf("this is a play, but %s brings in tasks", inc.Word)).Hint = "import_playbook brings in plays"
 		return
 	}
@@ -246,6 +254,7 @@ func (l *load) oldParameters(n *source.Node, name string) bool {
 	if !ok || !isYAML(file) || !strings.Contains(rest, "=") {
 		return false
 	}
+	l.Lost.Everything()
 	l.add(n.Errorf("parameters behind the name of a file are no longer a thing")).Hint = "vars: beside it"
 	return true
 }

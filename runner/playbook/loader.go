@@ -41,6 +41,8 @@ type Loader struct {
 	words *words
 	known []string // names of modules, sorted
 
+	Lost source.Lost // what mistakes kept from being read
+
 	mu    sync.Mutex
 	files map[string]*parsed
 	defs  map[string]*Role // by folder
@@ -72,7 +74,8 @@ func New(opts Options) *Loader {
 }
 
 // Playbook reads a playbook and everything that it names by constant names.
-// The error is source.Errors: all mistakes of the site, sorted by place.
+// The error is source.Errors: all mistakes of the site, sorted by place. What
+// could be read beside them is there too; it is nil when nothing could.
 func (l *Loader) Playbook(path string) (*Playbook, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,10 +89,7 @@ func (l *Loader) Playbook(path string) (*Playbook, error) {
 	}
 	pb.File = p.file
 	pb.Plays = ld.plays(p, path, nil)
-	if err := ld.errs.Err(); err != nil {
-		return nil, err
-	}
-	return pb, nil
+	return pb, ld.errs.Err()
 }
 
 // Include reads what an include brings in once its name is known. It is for
@@ -149,10 +149,13 @@ func (l *Loader) read(path string) *parsed {
 	data, err := l.ReadFile(path)
 	if err != nil {
 		p.err = source.OSError(path, err)
+		l.Lost.Everything()
 		return p
 	}
 	p.file = source.NewFile(source.ShortName(path), data)
-	p.node, p.err = p.file.One()
+	if p.node, p.err = p.file.One(); p.err != nil {
+		l.Lost.Text(string(data))
+	}
 	return p
 }
 

@@ -38,6 +38,7 @@ func (l *load) plays(p *parsed, path string, over *Level) []*Play {
 		} else if root.Get("all") != nil {
 			e.Hint = "this looks like an inventory: mxplay run PLAYBOOK -i " + p.file.Name
 		}
+		l.Lost.Node(root)
 		return nil
 	}
 	var out []*Play
@@ -45,6 +46,7 @@ func (l *load) plays(p *parsed, path string, over *Level) []*Play {
 		switch {
 		case n.Kind != source.Map:
 			l.add(n.Errorf("a play is a map, not a %s", n.TypeName())).Hint = "- hosts: all"
+			l.Lost.Node(n)
 		case importOf(n) >= 0:
 			out = append(out, l.importPlaybook(n, path, over)...)
 		default:
@@ -68,15 +70,18 @@ func importOf(n *source.Node) int {
 func (l *load) play(n *source.Node, p *parsed, path string, over *Level) *Play {
 	if n.Get("hosts") == nil && looksLikeTask(l, n) {
 		l.add(n.Errorf("this is a task, not a play")).Hint = "put it below tasks: of a play: - hosts: ..."
+		l.Lost.Node(n)
 		return nil
 	}
 	play := &Play{File: p.file, Dir: l.dirOf(path)}
 	play.Level = Level{Kind: PlayLevel, Pos: n.Pos, Play: play}
 	d := dest{level: &play.Level, play: play}
-	for i := range n.Fields {
+	misspelt := false
+	for i, f := range n.Fields {
+		misspelt = misspelt || l.words.byName[f.Key] == nil && source.DidYouMean(f.Key, []string{"hosts"}) != ""
 		l.keyword(n, i, OnPlay, d)
 	}
-	if n.Get("hosts") == nil {
+	if n.Get("hosts") == nil && !misspelt {
 		l.add(n.Errorf("the play has no hosts")).Hint = "hosts: all"
 	}
 	if over != nil {
@@ -142,6 +147,7 @@ func (l *load) importPlaybook(n *source.Node, path string, over *Level) []*Play 
 	node := n.Fields[at].Value
 	name, ok := l.static(node, lv, l.dirOf(path), nil)
 	if !ok {
+		l.Lost.Everything()
 		return nil
 	}
 	to := l.Join(l.dirOf(path), name)
@@ -165,7 +171,7 @@ func (l *load) missing(p *parsed, n *source.Node, path string) {
 		return
 	}
 	e := l.add(n.Errorf("%s: %s", source.ShortName(path), p.err.(*source.Error).Msg))
-	e.Hint = l.near(path)
+	e.Hint = l.Near(path)
 }
 
 // enter notes that a file or role is being read. It is false when that was

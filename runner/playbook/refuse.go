@@ -14,6 +14,8 @@ import (
 // refuseWith refuses a with_ loop and shows the loop: that does the same.
 func (l *load) refuseWith(n *source.Node, i int) {
 	f := n.Fields[i]
+	l.Lost.Field(f)
+	l.Lost.Text("item")
 	e := l.add(n.KeyErrorf(i, "%s is written as loop here", f.Key))
 	e.Hint = loopFor(f.Key, f.Value)
 }

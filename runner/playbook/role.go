@@ -24,6 +24,7 @@ func (l *load) roleEntry(n *source.Node, s scope, dep bool) *RoleUse {
 	name := n
 	switch n.Kind {
 	case source.List:
+		l.Lost.Everything()
 		l.add(n.Errorf("a role is a name or a map, not a list"))
 		return nil
 	case source.Map:
@@ -36,6 +37,7 @@ func (l *load) roleEntry(n *source.Node, s scope, dep bool) *RoleUse {
 			name, key = n.Get("src"), "src"
 		}
 		if name == nil {
+			l.Lost.Everything()
 			l.add(n.Errorf("the role has no name")).Hint = "role: NAME"
 			return nil
 		}
@@ -58,6 +60,7 @@ func (l *load) roleEntry(n *source.Node, s scope, dep bool) *RoleUse {
 	}
 	text, ok := l.static(name, s.up, s.play.Dir, s.role)
 	if !ok {
+		l.Lost.Everything()
 		return nil
 	}
 	return l.useRole(u, name, text, From{}, true)
@@ -163,6 +166,7 @@ func (l *load) findRole(n *source.Node, name string, u *RoleUse) string {
 			return p
 		}
 	}
+	l.Lost.Everything()
 	e := l.add(n.Errorf("there is no role %s", name))
 	var names []string
 	for _, d := range places {
@@ -218,6 +222,7 @@ func (l *load) part(dir, kind, name string, folder bool) string {
 
 // partMissing reports that what a *_from names is not there.
 func (l *load) partMissing(n *source.Node, dir, kind, name string) {
+	l.Lost.Everything()
 	e := l.add(n.Errorf("the role %s has no %s/%s", filepath.Base(dir), kind, name))
 	var names []string
 	entries, _ := l.ReadDir(l.Join(dir, kind))

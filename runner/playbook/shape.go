@@ -20,10 +20,13 @@ func (l *load) keyword(n *source.Node, i int, at Place, d dest) {
 		l.misplaced(n, i, k, at)
 	case k.Refused != "":
 		l.add(n.KeyErrorf(i, "%s is no keyword here", f.Key)).Hint = k.Refused
-	default:
-		if l.shape(n, i, k) {
-			k.put(l, d, f)
-		}
+	case l.shape(n, i, k):
+		k.put(l, d, f)
+		return
+	}
+	l.Lost.Field(f)
+	if k == nil || k.Name == "loop" {
+		l.Lost.Text("item")
 	}
 }
 

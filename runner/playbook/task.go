@@ -13,6 +13,7 @@ func (l *load) tasks(n *source.Node, s scope) []*Task {
 		return nil
 	}
 	if n.Kind != source.List {
+		l.Lost.Node(n)
 		e := l.add(n.Errorf("tasks are a list, not a %s", n.TypeName()))
 		if n.Kind == source.Map {
 			e.Hint = "begin each task with a dash: - name: ..."
@@ -37,6 +38,7 @@ func (l *load) tasks(n *source.Node, s scope) []*Task {
 
 func (l *load) task(n *source.Node, s scope) *Task {
 	if n.Kind != source.Map {
+		l.Lost.Node(n)
 		e := l.add(n.Errorf("a task is a map, not a %s", n.TypeName()))
 		if text, ok := constant(n); ok && l.module(text) != "" {
 			e.Hint = "- " + text + ": {}"
@@ -67,10 +69,13 @@ func (l *load) task(n *source.Node, s scope) *Task {
 			l.refuseWith(n, i)
 		case k != nil && k.On&at != 0 && k.Refused != "":
 			l.refuseAction(n, i, k)
+			l.Lost.Field(f)
 		case k != nil:
 			l.keyword(n, i, at, dest{level: &t.Level, task: t})
 		default:
 			l.unknownKey(n, i, actors, at)
+			l.Lost.Field(f)
+			l.Lost.Text("item")
 		}
 	}
 	switch len(actors) {
@@ -120,6 +125,7 @@ func (l *load) block(t *Task, n *source.Node) *Task {
 	for i, f := range n.Fields {
 		if l.words.byName[f.Key] == nil && (l.module(f.Key) != "" || includeWords[bare(f.Key)] != nil) {
 			l.add(n.KeyErrorf(i, "a block does nothing by itself, but %s stands here", f.Key)).Hint = "put it into a task below block:"
+			l.Lost.Field(f)
 			continue
 		}
 		if strings.HasPrefix(f.Key, "with_") {
@@ -135,6 +141,9 @@ func (l *load) block(t *Task, n *source.Node) *Task {
 }
 
 func (l *load) twoModules(n *source.Node, actors []int) {
+	for _, a := range actors {
+		l.Lost.Field(n.Fields[a])
+	}
 	first, second := n.Fields[actors[0]], n.Fields[actors[1]]
 	e := l.add(n.KeyErrorf(actors[1], "a task does one thing, but %s and %s both stand here", first.Key, second.Key))
 	e.Hint = "begin a second task: - name: ..."
@@ -230,11 +239,11 @@ func (l *load) moduleTask(t *Task, n *source.Node, i int) {
 			free = a.Name
 		}
 	}
-	args := l.arguments(n, i, m.Name, free)
-	if args == nil {
-		args = emptyMap(f.Value)
+	t.Args = l.arguments(n, i, m.Name, free)
+	if t.Args == nil {
+		l.Lost.Field(f)
+		t.Module, t.Args = "", emptyMap(f.Value) // what it lacks is no second mistake
 	}
-	t.Args = args
 }
 
 // arguments are the arguments of a module or include as one map: its own map

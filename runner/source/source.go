@@ -91,14 +91,10 @@ func (es *Errors) Add(p Pos, err error) {
 	}
 }
 
-// Err is nil when nothing was collected, else the errors sorted by place, each once.
-func (es Errors) Err() error {
-	if len(es) == 0 {
-		return nil
-	}
-	out := append(Errors(nil), es...)
-	sort.SliceStable(out, func(i, j int) bool {
-		a, b := out[i].Pos, out[j].Pos
+// Sort brings the errors into the order of their places.
+func (es Errors) Sort() {
+	sort.SliceStable(es, func(i, j int) bool {
+		a, b := es[i].Pos, es[j].Pos
 		if a.File != b.File {
 			return a.File < b.File
 		}
@@ -107,12 +103,27 @@ func (es Errors) Err() error {
 		}
 		return a.Col < b.Col
 	})
-	uniq := out[:0]
-	for i, e := range out {
-		if i > 0 && e.Error() == out[i-1].Error() {
-			continue
-		}
-		uniq = append(uniq, e)
+}
+
+// Err is nil when nothing was collected, else the errors sorted by place, each once.
+func (es Errors) Err() error {
+	if len(es) == 0 {
+		return nil
 	}
-	return uniq
+	out := append(Errors(nil), es...)
+	out.Sort()
+	return out.Unique()
+}
+
+// Unique are the errors without those that say the same of the same place.
+func (es Errors) Unique() Errors {
+	seen := make(map[string]bool, len(es))
+	var out Errors
+	for _, e := range es {
+		if key := e.Error(); !seen[key] {
+			seen[key] = true
+			out = append(out, e)
+		}
+	}
+	return out
 }
