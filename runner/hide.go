@@ -227,11 +227,7 @@ func say(r *report.Result, err error, secrets []string) {
 		return
 	}
 	r.Msg, r.Hint = hideText(e.Msg, secrets), hideText(e.Hint, secrets)
-	if !e.Pos.IsZero() && r.Task != nil {
-		at := *r.Task
-		at.Pos = e.Pos
-		r.Task = &at
-	}
+	r.Pos = e.Pos
 }
 
 // shownText is h.text as it may be shown.

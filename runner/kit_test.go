@@ -80,7 +80,7 @@ func (s *script) Progress(host, text string) {}
 func (s *script) Result(r *report.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := shown{*r, r.Task.Pos}
+	c := shown{*r, r.Place()}
 	if t := title(r.Task); t == s.title {
 		c.Task = nil
 	}

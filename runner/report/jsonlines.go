@@ -113,7 +113,11 @@ func (l *Lines) Result(r *Result) {
 			x.Steps = append(x.Steps, l.step(s))
 		}
 	}
-	l.write(l.named(x, r.Task))
+	x = l.named(x, r.Task)
+	if pos := r.Place(); !pos.IsZero() {
+		x.Place = pos.String()
+	}
+	l.write(x)
 }
 
 // step has its sides as they are, unless the new one holds a secret: then

@@ -81,6 +81,7 @@ type Result struct {
 	Host     string
 	Delegate string // the host that it was done on, when that is another
 	Task     *Task
+	Pos      source.Pos // of what went wrong; the task's unless set
 	Status   Status
 	Changed  bool   // something changed, also where Status says that it failed
 	IsItem   bool   // of a loop; the Result of the whole task follows without it
@@ -99,6 +100,14 @@ type Result struct {
 	Attempts int             // of until, when more than one
 	Duration time.Duration
 	Check    bool // runs for real in check mode, or only looks in a real run
+}
+
+// Place is where to look: what went wrong, else the task. It may be zero.
+func (r *Result) Place() source.Pos {
+	if r.Pos.IsZero() && r.Task != nil {
+		return r.Task.Pos
+	}
+	return r.Pos
 }
 
 // Notice is something that a person should know and that is no task's result.

@@ -261,12 +261,12 @@ func (t *Terminal) steps(r *Result) {
 	}
 }
 
-// failure is an error as DESIGN has it: place, host, module, what happened; the
+// failure shows an error: place, host, module, what happened; the
 // lines that explain it; the hint.
 func (t *Terminal) failure(r *Result) {
 	var at []string
-	if r.Task != nil && !r.Task.Pos.IsZero() {
-		at = append(at, r.Task.Pos.String())
+	if pos := r.Place(); !pos.IsZero() {
+		at = append(at, pos.String())
 	}
 	at = append(at, t.text(r.Host))
 	if r.Task != nil && r.Task.Module != "" {

@@ -213,3 +213,20 @@ func TestCountsAndExit(t *testing.T) {
 		}
 	}
 }
+
+// A failure whose place is inside the task stands below the task's own line.
+func TestFailureInsideTaskHasOneHead(t *testing.T) {
+	var out bytes.Buffer
+	term := New(Options{Out: &out, Redact: &Redactor{}})
+	task := &Task{Name: "three", Module: "debug", Pos: source.Pos{File: "site.yml", Line: 6, Col: 7}}
+	term.Task(task)
+	term.Result(&Result{Host: "web1", Task: &Task{Name: "three", Module: "debug", Pos: task.Pos}, Status: Failed,
+		Msg: "x is undefined", Pos: source.Pos{File: "site.yml", Line: 7, Col: 41}})
+	got := out.String()
+	if n := strings.Count(got, "TASK [three]"); n != 1 {
+		t.Errorf("%d heads:\n%s", n, got)
+	}
+	if !strings.Contains(got, "site.yml:7:41: web1: debug: x is undefined") {
+		t.Errorf("the place inside the task is missing:\n%s", got)
+	}
+}
