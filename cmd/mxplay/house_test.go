@@ -28,7 +28,7 @@ const (
 // arrows is what each package of ours may import of ours. A module may import
 // modules and modules/internal/...; what e2e needs is its own business.
 var arrows = map[string]string{
-	"cmd/mxplay":               "inventory modules modules/builtin playbooks runner runner/expr runner/playbook runner/remote runner/report runner/source",
+	"cmd/mxplay":               "inventory modules modules/builtin playbooks runner runner/expr runner/format runner/playbook runner/remote runner/report runner/source",
 	"cmd/mxplay/agents/build":  "",
 	"cmd/mxplay-agent":         "modules/builtin runner/agent",
 	"inventory":                "runner/source runner/value",
@@ -39,6 +39,7 @@ var arrows = map[string]string{
 	"runner/agent":             "modules runner/boot runner/wire",
 	"runner/boot":              "runner/wire",
 	"runner/expr":              "runner/source runner/value",
+	"runner/format":            "runner/source",
 	"runner/playbook":          "modules runner/expr runner/source runner/value",
 	"runner/remote":            "modules runner/boot runner/wire",
 	"runner/remote/remotetest": "",
