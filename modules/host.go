@@ -50,6 +50,8 @@ type Reader interface {
 	Connect(ctx context.Context, network, addr string) error
 	// Look runs a command that cannot change anything: its argv must match the agent's list, else ErrDoor.
 	Look(ctx context.Context, argv ...string) (Output, error)
+	// AsyncJob looks at a task of this account that was started with async. The error is ErrNotExist when the host knows nothing of it.
+	AsyncJob(ctx context.Context, id string) (AsyncJob, error)
 	// Clock and randomness; what comes from here must stand in S, in fields tagged private, so that re-checks see the same draw.
 	Draw
 	// Facts are what was gathered about the host.
@@ -89,8 +91,16 @@ type Host interface {
 	HTTP(ctx context.Context, r Request) (Response, error)
 	// Sleep waits, or returns early with ctx's error.
 	Sleep(ctx context.Context, d time.Duration) error
+	// ForgetAsync removes what is kept of a task that was started with async.
+	ForgetAsync(ctx context.Context, id string) error
 	// Progress shows a line while the call goes on.
 	Progress(text string)
+}
+
+// AsyncJob is a task that was started with async. Its Outcome is known when it has Finished.
+type AsyncJob struct {
+	Finished bool
+	Outcome  Outcome
 }
 
 // Info describes a path.

@@ -71,6 +71,7 @@ func (c *compiler) task(src *playbook.Task) *task {
 	t.changed = c.condsOf(src.ChangedWhen)
 	t.failed = c.condsOf(src.FailedWhen)
 	t.retries, t.delay = c.tree(src.Retries), c.tree(src.Delay)
+	t.async, t.poll = c.tree(src.Async), c.tree(src.Poll)
 	for _, n := range src.Listen {
 		if s, ok := n.Value.(string); ok {
 			t.listen = append(t.listen, s)
@@ -104,6 +105,7 @@ func (c *compiler) task(src *playbook.Task) *task {
 		}
 		c.args(t)
 	}
+	c.asyncWords(t)
 	return t
 }
 

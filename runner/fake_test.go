@@ -34,6 +34,7 @@ type machine struct {
 	user  string
 	env   map[string]string
 	tries map[string]int
+	jobs  int
 }
 
 func newCloud() *cloud { return &cloud{hosts: map[string]*machine{}, block: make(chan struct{})} }
@@ -219,6 +220,10 @@ func (k *fakeLink) call(c *fakeCall) bool {
 	for i, item := range c.Items {
 		k.m.NextCall()
 		out := k.c.task(c.Task).Run(context.Background(), k.m, modules.Input{Args: item.Args, Plan: c.Plan, Key: c.Key})
+		job := ""
+		if c.Async > 0 && !c.Plan {
+			job, out = k.m.job(c.Call, out)
+		}
 		if out.Failed && out.Msg == errCutNow.Error() {
 			err := &remote.UnreachableError{Host: k.name, Err: errors.New("connection lost: cut")}
 			k.cut(err)
@@ -226,9 +231,29 @@ func (k *fakeLink) call(c *fakeCall) bool {
 			return false
 		}
 		ok = ok && !out.Failed
-		results = append(results, wire.Result{Item: i, Last: i == len(c.Items)-1, Outcome: out})
+		results = append(results, wire.Result{Item: i, Last: i == len(c.Items)-1, Job: job, Outcome: out})
 	}
 	return ok
+}
+
+// job keeps the end of a task with async for AsyncJob, unless it is waited for.
+func (m *machine) job(c wire.Call, out modules.Outcome) (string, modules.Outcome) {
+	m.jobs++
+	id := fmt.Sprintf("j%d", m.jobs)
+	if c.Poll > 0 {
+		return id, out
+	}
+	m.Jobs[id] = &modules.AsyncJob{Finished: true, Outcome: out}
+	return id, modules.Outcome{Changed: true}
+}
+
+// AsyncJob has a job finish when it is looked at for the second time.
+func (m *machine) AsyncJob(ctx context.Context, id string) (modules.AsyncJob, error) {
+	j, err := m.Host.AsyncJob(ctx, id)
+	if m.tries[id]++; m.tries[id] < 2 && err == nil {
+		return modules.AsyncJob{}, nil
+	}
+	return j, err
 }
 
 func (c *cloud) task(name string) *modules.Task {

@@ -159,6 +159,7 @@ func (f *flight) judge(it *item) {
 		return
 	case it.out != nil:
 		it.read(t, f.check)
+		f.asyncResult(it)
 	}
 	if it.result == nil || it.err != nil && !it.local {
 		return

@@ -24,7 +24,9 @@ type flight struct {
 	h       *host
 	env     *expr.Env
 	looped  bool
-	byItem  bool // a call an item: the next begins when the one before is judged
+	byItem  bool  // a call an item: the next begins when the one before is judged
+	async   int64 // seconds that a job may take; 0: it is none
+	poll    int64 // of a job
 	items   []*item
 	skipped string // the whole task, and why
 	maybe   string
@@ -58,6 +60,7 @@ type item struct {
 	opaque    bool // a secret went into its content in another form: no side of a step is shown
 	release   []func()
 	out       *modules.Outcome
+	job       string // the id of the job that it is
 	notBegun  bool
 	refused   string
 	noUser    bool // it is refused since the account to work as is not there
@@ -238,7 +241,7 @@ func (f *flight) modes() (err error) {
 			return err
 		}
 	}
-	return nil
+	return f.asyncWords()
 }
 
 // consider asks an item's condition, and opens it when that holds.

@@ -114,6 +114,9 @@ func resultType(t *task) expr.Type {
 		return expr.Any
 	}
 	one := specType(t.mod.Result)
+	if t.async != nil {
+		one = asyncType(t, one)
+	}
 	for name, c := range common() {
 		if _, ok := one.Fields[name]; !ok {
 			one.Fields[name] = c

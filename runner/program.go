@@ -85,6 +85,8 @@ type task struct {
 	failed  []*cond
 	retries *expr.Def
 	delay   *expr.Def
+	async   *expr.Def
+	poll    *expr.Def
 	notify  []*expr.Def
 	targets map[string][]*task // handlers by the constant names it notifies
 	listen  []string

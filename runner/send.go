@@ -57,6 +57,7 @@ func (f *flight) ask(ctx context.Context, todo []*item) bool {
 		}
 	}
 	call := wire.Call{Task: f.t.mod.Name, Plan: f.check, Key: f.h.run.key, Chain: f.h.outstanding()}
+	call.Async, call.Poll = f.async, f.poll
 	if f.err = f.words(&call, on, conn); f.err != nil {
 		return true
 	}
@@ -184,7 +185,7 @@ func (f *flight) take(ctx context.Context) {
 			}
 		default:
 			out := r.Outcome
-			it.out = &out
+			it.out, it.job = &out, r.Job
 		}
 	}
 }

@@ -30,6 +30,13 @@ func run(args []string) int {
 			return 1
 		}
 		return 0
+	case len(args) == 2 && args[0] == "async":
+		agent.Settle()
+		if err := agent.KeepAsync(args[1], agent.Options{Tasks: builtin.Tasks(), Log: os.Stderr}); err != nil {
+			fmt.Fprintln(os.Stderr, "mxplay-agent: async:", err)
+			return 1
+		}
+		return 0
 	case len(args) == 2 && args[0] == "dial":
 		return agent.DialFor(args[1])
 	}

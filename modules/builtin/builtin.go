@@ -6,6 +6,7 @@ import (
 	"github.com/mxplay/mxplay/modules"
 	aptrepo "github.com/mxplay/mxplay/modules/apt_repo"
 	"github.com/mxplay/mxplay/modules/assert"
+	asyncstatus "github.com/mxplay/mxplay/modules/async_status"
 	"github.com/mxplay/mxplay/modules/blockinfile"
 	"github.com/mxplay/mxplay/modules/command"
 	"github.com/mxplay/mxplay/modules/copy"
@@ -43,6 +44,7 @@ func Tasks() []*modules.Task {
 	return []*modules.Task{
 		aptrepo.Task(),
 		assert.Task(),
+		asyncstatus.Task(),
 		blockinfile.Task(),
 		command.Task(),
 		copy.Task(),

@@ -26,7 +26,8 @@ type Host struct {
 	Pkgs     map[string]*modules.Package
 	Units    map[string]*modules.Unit
 	Scripts  []*Script
-	Contents map[string][]byte // what the controller can give, by SHA-256
+	Contents map[string][]byte            // what the controller can give, by SHA-256
+	Jobs     map[string]*modules.AsyncJob // tasks that were started with async, by id
 	FactSet  modules.Facts
 	Time     time.Time
 
@@ -53,7 +54,7 @@ var _ modules.Host = (*Host)(nil)
 func New() *Host {
 	h := &Host{
 		Files: map[string]*File{}, Users: map[string]*modules.User{}, Groups: map[string]*modules.Group{},
-		Pkgs: map[string]*modules.Package{}, Units: map[string]*modules.Unit{}, Contents: map[string][]byte{},
+		Pkgs: map[string]*modules.Package{}, Units: map[string]*modules.Unit{}, Contents: map[string][]byte{}, Jobs: map[string]*modules.AsyncJob{},
 		Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		FactSet: modules.Facts{System: "Linux", OSFamily: "Debian", Distribution: "Debian", DistributionRelease: "trixie",
 			DistributionVersion: "13.1", DistributionMajor: "13", Architecture: "x86_64", DpkgArchitecture: "amd64",
@@ -73,7 +74,7 @@ func (h *Host) Clone() *Host {
 	c := *h
 	c.Files, c.Users, c.Groups = deep(h.Files), deep(h.Users), deep(h.Groups)
 	c.Pkgs, c.Units = deep(h.Pkgs), deep(h.Units)
-	c.Contents = maps.Clone(h.Contents)
+	c.Contents, c.Jobs = maps.Clone(h.Contents), maps.Clone(h.Jobs)
 	c.Scripts = slices.Clone(h.Scripts)
 	c.Log = nil
 	return &c

@@ -99,6 +99,22 @@ func (h *Host) Job(_ context.Context, c modules.Command) (modules.Output, error)
 	return h.answer("job", c.Argv, c.Stdin, true)
 }
 
+// AsyncJob is the door of that name.
+func (h *Host) AsyncJob(_ context.Context, id string) (modules.AsyncJob, error) {
+	j := h.Jobs[id]
+	if j == nil {
+		return modules.AsyncJob{}, fmt.Errorf("job %s: %w", id, modules.ErrNotExist)
+	}
+	return *j, nil
+}
+
+// ForgetAsync is the door of that name.
+func (h *Host) ForgetAsync(_ context.Context, id string) error {
+	h.did("forget %s", id)
+	delete(h.Jobs, id)
+	return nil
+}
+
 // UnitJob is the door of that name. Without a script a unit that is there
 // does what it is told.
 func (h *Host) UnitJob(ctx context.Context, verb, unit string) (modules.UnitJob, error) {

@@ -162,6 +162,7 @@ func (a *Agent) serve(ctx context.Context) error {
 		go pruneCache(dir, boot.Name(a.opt.Hash), time.Now())
 	}
 
+	go pruneAsync(asyncDir(a.opt.State), time.Now())
 	silence := time.Duration(w.Silence) * time.Millisecond
 	ended := make(chan error, 2)
 	go func() { ended <- a.conn.Watch(a.ctx, silence) }()

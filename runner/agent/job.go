@@ -99,8 +99,7 @@ func jobName(run string, c modules.Command, env []string) string {
 	return hex.EncodeToString(s[:12])
 }
 
-// startJob prepares the folder and starts the keeper: as a unit of its own
-// where root has systemd, else in a session of its own.
+// startJob prepares the folder and starts the keeper.
 func (h *host) startJob(ctx context.Context, dir string, c modules.Command, env []string) error {
 	if err := ownDir(dir); err != nil {
 		return err
@@ -119,19 +118,25 @@ func (h *host) startJob(ctx context.Context, dir string, c modules.Command, env 
 	if err := putFile(filepath.Join(dir, "job.json"), spec); err != nil {
 		return err
 	}
+	return h.agent.startKeeper(ctx, "job", dir)
+}
+
+// startKeeper starts the process that keeps a folder: as a unit of its own
+// where root has systemd, else in a session of its own.
+func (a *Agent) startKeeper(ctx context.Context, kind, dir string) error {
 	exe, err := os.Readlink(self)
 	if err != nil {
 		return err
 	}
 	if os.Geteuid() == 0 && systemdRuns() && exists(exe) {
-		unit := "mxplay-job-" + filepath.Base(dir) + ".service"
-		if err := h.sys.systemd.transient(ctx, unit, []string{exe, "job", dir}, cleanEnv()); err == nil {
+		unit := "mxplay-" + kind + "-" + filepath.Base(dir) + ".service"
+		if err := a.sys.systemd.transient(ctx, unit, []string{exe, kind, dir}, cleanEnv()); err == nil {
 			return nil
 		} else {
-			h.agent.log.printf("job: no transient unit: %v", err)
+			a.log.printf("%s: no transient unit: %v", kind, err)
 		}
 	}
-	cmd := exec.Command(self, "job", dir)
+	cmd := exec.Command(self, kind, dir)
 	cmd.Env, cmd.Dir = cleanEnv(), "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

@@ -45,6 +45,12 @@ func TestMain(m *testing.M) {
 				os.Exit(1)
 			}
 			os.Exit(0)
+		case "async":
+			if err := KeepAsync(os.Args[2], Options{Tasks: fakes(), Log: os.Stderr, Grace: 300 * time.Millisecond}); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
 		case "dial":
 			os.Exit(DialFor(os.Args[2]))
 		}
@@ -84,6 +90,11 @@ func fakes() []*modules.Task {
 				}
 				o, err := f(ctx, modules.Command{Argv: a.Argv, Stdin: []byte(a.Text)})
 				return doResult{string(o.Stdout), o.Exit}, err
+			case "status":
+				j, err := h.AsyncJob(ctx, a.Text)
+				return doResult{fmt.Sprintf("%v %s %s", j.Finished, j.Outcome.Result, j.Outcome.Msg), 0}, err
+			case "forget":
+				return r, h.ForgetAsync(ctx, a.Text)
 			case "say":
 				h.Progress(a.Text)
 			case "content":

@@ -161,7 +161,11 @@ func (a *Agent) call(ctx context.Context, c *wire.Call) bool {
 			return false
 		}
 		r := wire.Result{Item: i, Last: i == len(c.Items)-1, Start: time.Now().UnixMicro()}
-		r.Outcome = a.item(ctx, c, i, t, item)
+		if c.Async > 0 && !c.Plan {
+			r.Job, r.Outcome = a.async(ctx, c, i, t, item)
+		} else {
+			r.Outcome = a.item(ctx, c, i, t, item)
+		}
 		r.End = time.Now().UnixMicro()
 		if r.Outcome.Failed {
 			ok = false

@@ -64,7 +64,7 @@ func (r *record) path(id uint64, ext string) string {
 
 // begin notes that a call begins, before it does.
 func (r *record) begin(c *wire.Call, t *modules.Task) {
-	if r.dir == "" || t.Kind != modules.Act || c.Plan {
+	if r.dir == "" || t.Kind != modules.Act || c.Plan || c.Async > 0 { // asked again, the latter finds its job
 		return
 	}
 	r.mu.Lock()

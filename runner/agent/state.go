@@ -20,13 +20,18 @@ func StateDir() string {
 	if st, err := os.Stat("/run/user/" + u); err == nil && st.IsDir() {
 		return "/run/user/" + u + "/mxplay"
 	}
+	return homeDir()
+}
+
+// homeDir is the folder of this account that stays when it logs out.
+func homeDir() string {
 	if home := os.Getenv("HOME"); filepath.IsAbs(home) && home != "/nonexistent" {
 		d := filepath.Join(home, ".cache", "mxplay")
 		if ownDir(d) == nil {
 			return d
 		}
 	}
-	return "/var/tmp/mxplay-" + u
+	return "/var/tmp/mxplay-" + strconv.Itoa(os.Geteuid())
 }
 
 // ownDir makes dir, or makes sure that it is a directory of ours that nobody else can enter.

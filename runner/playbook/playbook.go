@@ -130,6 +130,7 @@ type Task struct {
 	RegisterPos             source.Pos
 	Until                   []*source.Node // each an expression; all must hold
 	Retries, Delay          *source.Node
+	Async, Poll             *source.Node
 	ChangedWhen, FailedWhen []*source.Node
 	Listen                  []*source.Node // handlers only
 	Block, Rescue, Always   []*Task        // of a block; Block is nil when the task is none

@@ -126,6 +126,10 @@ func taskWords() []*Keyword {
 			put: one(func(d dest) **source.Node { return &d.task.Retries })},
 		{Name: "delay", On: onWork, Shape: Number, Doc: "seconds between attempts, 5 unless given",
 			put: one(func(d dest) **source.Node { return &d.task.Delay })},
+		{Name: "async", On: onWork, Shape: Int, Doc: "run as a job of its own that outlives the connection, for so many seconds at most; the result has ansible_job_id",
+			put: one(func(d dest) **source.Node { return &d.task.Async })},
+		{Name: "poll", On: onWork, Shape: Int, Doc: "with async: seconds between two words about the job, 15 unless given, its end is seen at once; 0: go on, async_status asks for it later",
+			put: one(func(d dest) **source.Node { return &d.task.Poll })},
 		{Name: "changed_when", On: onWork, Shape: Cond, Doc: "the task changed something if this holds",
 			put: each(func(d dest) *[]*source.Node { return &d.task.ChangedWhen })},
 		{Name: "failed_when", On: onWork, Shape: Cond, Doc: "the task failed if this holds, whatever it said itself",
@@ -140,8 +144,6 @@ func taskWords() []*Keyword {
 func refusedWords() []*Keyword {
 	const any = onEach | OnInclude | OnPlaybookImport
 	return []*Keyword{
-		{Name: "async", On: onWork, Shape: Int, Refused: "take the line out: a task may take as long as it needs, timeout: bounds it"},
-		{Name: "poll", On: onWork, Shape: Int, Refused: "take the line out: every task is waited for"},
 		{Name: "become_exe", On: onEach, Shape: Text, Refused: "take the line out: sudo, su or doas is taken from the account's path"},
 		{Name: "action", On: onWork, Shape: Text, Refused: "write the module's name as the key"},
 		{Name: "local_action", On: onWork, Shape: Text, Refused: "write the module's name as the key, and delegate_to: localhost"},

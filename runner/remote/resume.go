@@ -151,7 +151,7 @@ func (c *Conn) settle(s *session, answers map[uint64]wire.Answer) (wait bool) {
 				continue
 			}
 			call := p.call
-			p.offset = p.got
+			p.offset, call.First = p.got, p.got
 			call.Items = call.Items[p.got:]
 			if body, err := json.Marshal(call); err == nil {
 				send = append(send, frame{wire.TCall, body})

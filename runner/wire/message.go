@@ -61,6 +61,9 @@ type Call struct {
 	Env     map[string]string `json:"env,omitempty"`     // for the processes it starts
 	Timeout int64             `json:"timeout,omitempty"` // milliseconds for each item, 0 for none
 	Secrets []string          `json:"secrets,omitempty"` // replaced in Events and the log
+	Async   int64             `json:"async,omitempty"`   // each item is a job that outlives the connection, for so many seconds at most
+	Poll    int64             `json:"poll,omitempty"`    // of Async: seconds between two words about it; 0: it is not waited for
+	First   int               `json:"first,omitempty"`   // number of the first item, when those before it had been answered over an earlier line
 }
 
 // Item is one set of arguments.
@@ -82,6 +85,7 @@ type Result struct {
 	NoUser  bool            `json:"no_user,omitempty"` // with Refused: the account to work as is not there
 	Start   int64           `json:"start,omitempty"`   // microseconds since 1970
 	End     int64           `json:"end,omitempty"`
+	Job     string          `json:"job,omitempty"` // of Async: its id
 	Outcome modules.Outcome `json:"outcome"`
 }
 
