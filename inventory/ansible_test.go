@@ -14,11 +14,17 @@ import (
 	"testing"
 
 	"golang.org/x/tools/txtar"
+
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/source"
 )
 
 // record asks ansible-inventory anew: go test ./inventory -run TestAnsible
 // -record DIR, where DIR is the root of a system with ansible-core 2.19 (such
 // as mmdebstrap --include=ansible-core trixie DIR makes); "/" is this system.
+// -cases 'constructed_*' asks for these only.
+var recordCases = flag.String("cases", "*", "pattern of the cases that are recorded anew")
+
 var record = flag.String("record", "", "root of a system with ansible-core, to record its answers anew")
 
 // TestAnsible compares with what ansible-inventory printed for the same files.
@@ -30,13 +36,17 @@ func TestAnsible(t *testing.T) {
 		t.Fatalf("no cases: %v", err)
 	}
 	if *record != "" {
-		recordAll(t, paths)
+		again, err := filepath.Glob("testdata/ansible/" + *recordCases + ".txtar")
+		if err != nil || len(again) == 0 {
+			t.Fatalf("no cases %s: %v", *recordCases, err)
+		}
+		recordAll(t, again)
 	}
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
 			c := readCase(t, path)
 			t.Chdir(c.unpack(t, t.TempDir()))
-			inv, err := Load(c.sources, Options{})
+			inv, err := Load(c.sources, Options{Extra: c.view.Extra})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,6 +68,7 @@ type ansibleCase struct {
 	ar       *txtar.Archive
 	sources  []string
 	view     View
+	extra    []string // -e, each NAME=TEXT
 	hosts    []string
 	patterns []string // asked one by one, instead of anything else
 	skip     []string // questions that are not asked
@@ -93,6 +104,13 @@ func readCase(t *testing.T, path string) *ansibleCase {
 				c.sources = append(c.sources, words[i+1])
 			case "-l":
 				c.view.Limit = words[i+1]
+			case "-e":
+				name, text, _ := strings.Cut(words[i+1], "=")
+				c.extra = append(c.extra, words[i+1])
+				if c.view.Extra == nil {
+					c.view.Extra = &expr.Layer{Level: expr.ExtraVars, Vars: map[string]*expr.Def{}}
+				}
+				c.view.Extra.Vars[name] = expr.NodeDef(source.FromValue(text, source.Pos{}), nil)
 			case "--playbook-dir":
 				c.view.PlaybookDir = words[i+1]
 			default:
@@ -190,6 +208,9 @@ func (c *ansibleCase) args(q string) []string {
 	}
 	if c.view.Limit != "" {
 		args = append(args, "-l", c.view.Limit)
+	}
+	for _, e := range c.extra {
+		args = append(args, "-e", e)
 	}
 	if c.view.PlaybookDir != "" {
 		args = append(args, "--playbook-dir", c.view.PlaybookDir)

@@ -10,6 +10,10 @@ import (
 
 func sortStrings(s []string) { sort.Strings(s) }
 
+func sortTexts(l value.List) {
+	sort.Slice(l, func(i, j int) bool { return l[i].(string) < l[j].(string) })
+}
+
 // group is the group of a name, made when it is not there.
 func (inv *Inventory) group(name string, p source.Pos) *Group {
 	if g := inv.groups[name]; g != nil {

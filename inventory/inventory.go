@@ -7,6 +7,7 @@ package inventory
 import (
 	"sync"
 
+	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
@@ -23,6 +24,9 @@ type Inventory struct {
 	dirs     []string // the folders that group_vars and host_vars stand in
 	decrypt  func(path string, data []byte) ([]byte, error)
 	implicit map[string]*Host // by name
+	readDirs []string         // the folders of the files that were read so far
+	extra    *expr.Layer
+	cache    *expr.Cache // of impure functions in constructed sources
 
 	mu     sync.Mutex
 	files  map[string]fileVars        // group_vars and host_vars by folder, kind and name
@@ -50,6 +54,7 @@ type Host struct {
 	Implicit bool   // localhost, that no source names
 
 	index  int
+	inList bool     // Source is a list of names, no file
 	member []*Group // all groups above it but "all", sorted by precedence
 }
 
@@ -75,6 +80,7 @@ func newInventory() *Inventory {
 	inv := &Inventory{
 		hosts: map[string]*Host{}, implicit: map[string]*Host{}, groups: map[string]*Group{},
 		files: map[string]fileVars{}, lists: map[string]map[string]bool{}, layers: map[layerKey][]Layer{},
+		cache: expr.NewCache(),
 	}
 	inv.group("all", source.Pos{})
 	inv.child(inv.groups["all"], inv.group("ungrouped", source.Pos{}))

@@ -77,7 +77,7 @@ func TestLoadErrors(t *testing.T) {
 		{"yaml duplicate host", "all:\n  hosts:\n    a:\n    a:\n", "h.yml", "h.yml:4:5: key \"a\" stands twice in this map, first in line 3"},
 		{"yaml circle", "a:\n  children:\n    b:\n      children:\n        a:\n", "h.yml", "h.yml:5:9: group a is above group b already and cannot be below it too"},
 		{"yaml number as host", "all:\n  hosts:\n    12:\n", "h.yml", "h.yml:3:5: the key 12 is of type int, keys must be text | quote it: \"12\":"},
-		{"plugin", "plugin: cloud\n", "h.yml", "h.yml:1:9: the inventory plugin cloud is not known | a program that prints JSON can be an inventory too"},
+		{"plugin", "plugin: cloud\n", "h.yml", "h.yml:1:9: the inventory plugin cloud is not known | there is constructed; a program that prints JSON can be an inventory too"},
 		{"ini named yml", "[web]\na b=c\n", "h.yml", "h.yml:2:1: a second value stands here after the first has ended | check the indentation"},
 		{"range in a list", "", "web[1:3],", "a range such as web[1:3] is not expanded in a list of hosts | name each host"},
 		{"program fails", "#!/bin/sh\necho oops >&2\nexit 3\n", "inv.sh", "inv.sh: the inventory program failed at --list: exit status 3 | it said: oops"},

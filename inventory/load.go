@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/source"
 )
 
@@ -18,6 +19,9 @@ type Options struct {
 	// Decrypt opens a variable file that is encrypted as a whole; without it
 	// such a file is an error.
 	Decrypt func(path string, data []byte) ([]byte, error)
+	// Extra are the variables of the command line, which a constructed source
+	// may ask for; may be nil.
+	Extra *expr.Layer
 }
 
 // Load reads inventory sources in their order; what a later one says about a
@@ -27,7 +31,7 @@ type Options struct {
 // inventory is what could be read beside them, to find more.
 func Load(sources []string, o Options) (*Inventory, error) {
 	inv := newInventory()
-	inv.decrypt = o.Decrypt
+	inv.decrypt, inv.extra = o.Decrypt, o.Extra
 	var errs source.Errors
 	for _, s := range sources {
 		if s == "" {
@@ -62,6 +66,7 @@ func (inv *Inventory) source(path string, top bool) error {
 	if top {
 		inv.addDir(filepath.Dir(path))
 	}
+	defer inv.wasRead(filepath.Dir(path))
 	if fi.Mode()&0o111 != 0 && program(path) {
 		return readScript(inv, path)
 	}
@@ -70,6 +75,17 @@ func (inv *Inventory) source(path string, top bool) error {
 		return err
 	}
 	return inv.file(f, path)
+}
+
+// wasRead notes the folder of a source, whose variable files a constructed
+// source after it may see.
+func (inv *Inventory) wasRead(dir string) {
+	for _, d := range inv.readDirs {
+		if d == dir {
+			return
+		}
+	}
+	inv.readDirs = append(inv.readDirs, dir)
 }
 
 // addDir notes a folder whose group_vars and host_vars count. One that comes
@@ -148,7 +164,7 @@ func (inv *Inventory) list(s string) error {
 		case !ok && strings.ContainsAny(name, "/\\"):
 			errs.Add(p, source.Errorf(p, "%s is neither a host nor a file that is there", name))
 		case inv.hosts[host] == nil:
-			inv.host(host, inv.groups["ungrouped"], port, s, p)
+			inv.host(host, inv.groups["ungrouped"], port, s, p).inList = true
 		}
 	}
 	return errs.Err()

@@ -2,20 +2,24 @@ package inventory
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 
+	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
 
 // View says what of an inventory is to be printed.
 type View struct {
-	Limit       string // a pattern; "" is all
-	PlaybookDir string // the folder whose group_vars and host_vars count too
-	Group       string // for Graph: where it begins; "" is "all"
-	ShowVars    bool   // for Graph
-	Export      bool   // for List: variables where they are set, not put together by host
+	Limit       string      // a pattern; "" is all
+	PlaybookDir string      // the folder whose group_vars and host_vars count too
+	Group       string      // for Graph: where it begins; "" is "all"
+	ShowVars    bool        // for Graph
+	Export      bool        // for List: variables where they are set, not put together by host
+	Extra       *expr.Layer // of the command line: every host has them; nil: none
 
 	same map[*source.Node]value.Value // for YAML: values of nodes that stand in several places
 }
@@ -221,6 +225,13 @@ func (v View) hostVars(inv *Inventory, h *Host, f form) (*value.Map, error) {
 		}
 		for _, k := range sortedNames(l.Vars) {
 			out.Set(k, shown(l.Vars[k], f, v.same))
+		}
+	}
+	if v.Extra != nil && !v.Export {
+		for _, k := range slices.Sorted(maps.Keys(v.Extra.Vars)) {
+			if d := v.Extra.Vars[k]; d.Node != nil {
+				out.Set(k, shownNode(d.Node, f, false, v.same))
+			}
 		}
 	}
 	return withoutInternal(out), nil

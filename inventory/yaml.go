@@ -23,8 +23,8 @@ func readYAML(inv *Inventory, root *source.Node, src string) error {
 	if root.Kind != source.Map {
 		return root.Errorf("a YAML inventory is a map of groups, not a %s", root.TypeName()).WithHint("all:\n  hosts:\n    web1:")
 	}
-	if p := root.Get("plugin"); p != nil {
-		return p.Errorf("the inventory plugin %v is not known", p.Plain()).WithHint("a program that prints JSON can be an inventory too")
+	if root.Get("plugin") != nil {
+		return readPlugin(inv, root, src)
 	}
 	for i, f := range root.Fields {
 		if f.Key == "hosts" || f.Key == "children" || f.Key == "vars" {

@@ -107,7 +107,7 @@ func (c *compiler) site() {
 		books = append(books, pb)
 		names = append(names, path)
 	}
-	inv, err := inventory.Load(o.Inventory, inventory.Options{})
+	inv, err := inventory.Load(o.Inventory, inventory.Options{Extra: c.p.extra})
 	c.p.inv, c.hostless = inv, err != nil
 	c.lostFiles(err)
 	c.magicNames()
@@ -125,6 +125,7 @@ func (c *compiler) site() {
 	c.checkSpecs()
 	c.checkNames()
 	c.checkTags()
+	c.p.Warnings = append(c.p.Warnings, inv.Warnings...)
 }
 
 // lostFiles collects the mistakes of inventory files. What such a file sets is

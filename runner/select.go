@@ -7,9 +7,17 @@ import (
 
 	"github.com/mxplay/mxplay/inventory"
 	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/playbook"
 	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
+
+// ExtraVars reads the values of -e. The error is source.Errors.
+func ExtraVars(args []string) (*expr.Layer, error) {
+	c := &compiler{loader: &playbook.Loader{}}
+	l := c.extraVars(args)
+	return l, c.errs.Err()
+}
 
 // extraVars reads -e: k=v words, a {json} or YAML map, or @file.
 func (c *compiler) extraVars(args []string) *expr.Layer {

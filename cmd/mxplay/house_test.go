@@ -31,7 +31,7 @@ var arrows = map[string]string{
 	"cmd/mxplay":               "inventory modules modules/builtin playbooks runner runner/expr runner/format runner/playbook runner/remote runner/report runner/source",
 	"cmd/mxplay/agents/build":  "",
 	"cmd/mxplay-agent":         "modules/builtin runner/agent",
-	"inventory":                "runner/source runner/value",
+	"inventory":                "runner/expr runner/source runner/value",
 	"modules":                  "",
 	"modules/modtest":          "modules runner/source runner/value",
 	"playbooks":                "",

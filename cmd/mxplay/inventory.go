@@ -6,20 +6,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mxplay/mxplay/inventory"
+	"github.com/mxplay/mxplay/runner"
 	"github.com/mxplay/mxplay/runner/source"
 )
 
 func newInventory(p *program) *cobra.Command {
 	var o struct {
-		sources            []string
-		list, graph, quiet bool
-		host               string
-		view               inventory.View
+		sources, extra    []string
+		list, graph, yaml bool
+		host              string
+		view              inventory.View
 	}
 	c := &cobra.Command{
 		Use:   "inventory -i SOURCE... --list | --host NAME | --graph [GROUP]",
 		Short: "show hosts, groups and variables as ansible-inventory does",
-		Long: `Shows what an inventory says: all of it as JSON (--list), the variables of one
+		Long: `Shows what an inventory says: all of it as JSON or YAML (--list), the variables of one
 host (--host), or the tree of groups (--graph). The answers are those that
 ansible-inventory gives for the same files.`,
 		Example: `  mxplay inventory -i hosts --list
@@ -42,7 +43,14 @@ ansible-inventory gives for the same files.`,
 			if actions != 1 {
 				return badInput(errors.New("one of --list, --host and --graph says what to show"))
 			}
-			inv, err := inventory.Load(o.sources, inventory.Options{})
+			if o.yaml && !o.list {
+				return badInput(errors.New("--yaml is for --list only"))
+			}
+			var err error
+			if o.view.Extra, err = runner.ExtraVars(o.extra); err != nil {
+				return badInput(err)
+			}
+			inv, err := inventory.Load(o.sources, inventory.Options{Extra: o.view.Extra})
 			if err != nil {
 				return badInput(err)
 			}
@@ -51,6 +59,8 @@ ansible-inventory gives for the same files.`,
 			}
 			var out []byte
 			switch {
+			case o.list && o.yaml:
+				out, err = inventory.ListYAML(inv, o.view)
 			case o.list:
 				out, err = inventory.ListJSON(inv, o.view)
 			case o.graph:
@@ -72,12 +82,14 @@ ansible-inventory gives for the same files.`,
 	f.SortFlags = false
 	f.StringArrayVarP(&o.sources, "inventory", "i", nil, "`SOURCE` of hosts: file, folder, program, or names with commas between; may be given again")
 	f.BoolVar(&o.list, "list", false, "all hosts, groups and variables as JSON")
+	f.BoolVarP(&o.yaml, "yaml", "y", false, "with --list: as YAML, which can be an inventory itself")
 	f.StringVar(&o.host, "host", "", "the variables of the host `NAME` as JSON")
 	f.BoolVar(&o.graph, "graph", false, "the tree of groups")
 	f.BoolVar(&o.view.ShowVars, "vars", false, "with --graph: variables too")
 	f.BoolVar(&o.view.Export, "export", false, "with --list: variables where they are set")
 	f.StringVarP(&o.view.Limit, "limit", "l", "", "only hosts of the `PATTERN`")
 	f.StringVar(&o.view.PlaybookDir, "playbook-dir", "", "`FOLDER` whose group_vars and host_vars count too")
+	f.StringArrayVarP(&o.extra, "extra-vars", "e", nil, "`VARS` that win over all others: name=value, {json}, or @FILE")
 	_ = c.MarkFlagRequired("inventory")
 	return c
 }
