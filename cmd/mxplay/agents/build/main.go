@@ -43,10 +43,14 @@ func build(dir string, arches []string) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
+	plain, err := overlay(tmp)
+	if err != nil {
+		return err
+	}
 	manifest := map[string]agent{}
 	for _, arch := range arches {
 		bin := filepath.Join(tmp, arch)
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", bin, "./cmd/mxplay-agent")
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-overlay", plain, "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", bin, "./cmd/mxplay-agent")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOARM=7", "GOFLAGS=")
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		if err := cmd.Run(); err != nil {
