@@ -17,7 +17,20 @@ import (
 )
 
 // limit is what an agent may weigh, compressed: it goes over slow lines.
-const limit = 4 << 20
+const limit = 4_000_000
+
+// compileFlags make an agent a tenth smaller: most of it runs once a call or
+// less, so calls are inlined only where the time of a call goes (measured:
+// 5 % more CPU time in a run of short calls).
+func compileFlags() []string {
+	flags := []string{"-gcflags=all=-l"}
+	for _, hot := range []string{
+		"runtime/...", "internal/...", "sync/...", "unicode/...", "reflect", "encoding/json", "crypto/internal/fips140/...",
+	} {
+		flags = append(flags, "-gcflags="+hot+"=")
+	}
+	return flags
+}
 
 // agent is an entry of the manifest; cmd/mxplay reads the same.
 type agent struct {
@@ -50,7 +63,8 @@ func build(dir string, arches []string) error {
 	manifest := map[string]agent{}
 	for _, arch := range arches {
 		bin := filepath.Join(tmp, arch)
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-overlay", plain, "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", bin, "./cmd/mxplay-agent")
+		args := append([]string{"build", "-trimpath", "-buildvcs=false", "-overlay", plain, "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", bin}, compileFlags()...)
+		cmd := exec.Command("go", append(args, "./cmd/mxplay-agent")...)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOARM=7", "GOFLAGS=")
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		if err := cmd.Run(); err != nil {
