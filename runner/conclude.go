@@ -83,6 +83,9 @@ func (f *flight) conclude() {
 	switch {
 	case failed && status != report.Ignored:
 		h.fails(f, reg, taint)
+		if changed && status == report.Failed {
+			h.owe(f.notified()...)
+		}
 	case failed:
 	case changed:
 		f.notify("")
@@ -196,6 +199,18 @@ func (f *flight) registerUnknown() {
 
 // notify marks the handlers that the task names; maybe says why they may not run after all.
 func (f *flight) notify(maybe string) {
+	targets := f.notified()
+	for _, x := range targets {
+		if old, there := f.h.pending[x]; there && old == "" {
+			continue
+		}
+		f.h.pending[x] = maybe
+	}
+	f.h.owe(targets...)
+}
+
+// notified are the handlers that the task names.
+func (f *flight) notified() (out []*task) {
 	h, t := f.h, f.t
 	for _, n := range t.notify {
 		v, ok := n.Constant()
@@ -211,13 +226,9 @@ func (f *flight) notify(maybe string) {
 				h.run.o.Report.Notice(&report.Notice{Level: "warning", Host: h.name, Text: "no handler " + name + " in this play"})
 			}
 		}
-		for _, x := range targets {
-			if old, there := h.pending[x]; there && old == "" {
-				continue
-			}
-			h.pending[x] = maybe
-		}
+		out = append(out, targets...)
 	}
+	return out
 }
 
 // reportMaybe shows a task that check mode cannot know anything of.

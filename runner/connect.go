@@ -38,6 +38,7 @@ func (h *host) connect(ctx context.Context, t *task) (link, error) {
 	if !h.gathered {
 		h.gathered = true
 		h.setFacts(c.Hello().Facts)
+		h.recall(c)
 	}
 	return c, nil
 }

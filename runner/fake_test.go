@@ -24,6 +24,7 @@ type cloud struct {
 	now   int
 	block chan struct{} // act with wait: true waits for it
 	dials int
+	notes int // how often handlers were to be remembered
 }
 
 // machine is one host of a cloud.
@@ -35,6 +36,7 @@ type machine struct {
 	env   map[string]string
 	tries map[string]int
 	jobs  int
+	left  map[string]wire.Pending // handlers that have not run
 }
 
 func newCloud() *cloud { return &cloud{hosts: map[string]*machine{}, block: make(chan struct{})} }
@@ -44,7 +46,7 @@ func (c *cloud) machine(name string) *machine {
 	defer c.mu.Unlock()
 	m := c.hosts[name]
 	if m == nil {
-		m = &machine{Host: modtest.New(), name: name, tries: map[string]int{}}
+		m = &machine{Host: modtest.New(), name: name, tries: map[string]int{}, left: map[string]wire.Pending{}}
 		m.FactSet.Hostname, m.FactSet.Nodename = name, name
 		c.hosts[name] = m
 	}
@@ -94,7 +96,26 @@ type fakeCall struct {
 	end chan error
 }
 
-func (k *fakeLink) Hello() wire.Hello { return wire.Hello{User: k.user, Facts: k.m.FactSet} }
+func (k *fakeLink) Hello() wire.Hello {
+	h := wire.Hello{User: k.user, Facts: k.m.FactSet}
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	for _, p := range k.m.left {
+		h.Pending = append(h.Pending, p)
+	}
+	return h
+}
+
+func (k *fakeLink) Remember(p wire.Pending) {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	k.c.notes++
+	if k.m.left[p.Host] = p; len(p.Handlers) == 0 {
+		delete(k.m.left, p.Host)
+	}
+}
+
+func (k *fakeLink) Settle(context.Context) error { return k.Err() }
 
 func (k *fakeLink) Err() error {
 	k.mu.Lock()

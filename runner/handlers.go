@@ -10,6 +10,7 @@ import (
 // definition. One that is notified meanwhile runs too, again if it ran before.
 func (b *batch) flush(ctx context.Context, hs []*host) {
 	b.drain(ctx, hs)
+	b.each(hs, func(h *host) { h.takeUp(ctx, b.play) })
 	for again := true; again && ctx.Err() == nil && !b.over(); {
 		again = false
 		for _, t := range b.run.p.handlersOf(b.play) {
@@ -33,8 +34,11 @@ func (b *batch) flush(ctx context.Context, hs []*host) {
 			b.drain(ctx, on)
 			for _, h := range on {
 				h.maybeHandler = ""
-				if h.failed {
+				switch {
+				case h.failed:
 					clear(h.pending)
+				case !h.unreachable:
+					h.paid(t)
 				}
 				h.failed = h.failed || was[h]
 			}
@@ -80,6 +84,9 @@ func (b *batch) meta(ctx context.Context, t *task, hs []*host) {
 	case "end_host":
 		for _, h := range on {
 			h.ended = true
+			for x := range h.pending {
+				h.paid(x)
+			}
 			clear(h.pending)
 		}
 	case "end_play":

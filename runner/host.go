@@ -2,6 +2,7 @@ package runner
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/mxplay/mxplay/inventory"
 	"github.com/mxplay/mxplay/runner/expr"
@@ -29,6 +30,7 @@ type host struct {
 	public       []*expr.Layer    // of public roles that this play included
 	pending      map[*task]string // handlers to run; the text says why it is a maybe
 	maybeHandler string
+	memory       atomic.Pointer[memory] // of the handlers that were notified; nil before the first connection
 
 	touched                    bool // the run has begun with it
 	failed, unreachable, ended bool

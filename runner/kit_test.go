@@ -36,7 +36,8 @@ type script struct {
 
 type shown struct {
 	report.Result
-	at source.Pos
+	at   source.Pos
+	note string // a notice about the host instead
 }
 
 func (s *script) printf(format string, args ...any) {
@@ -88,6 +89,10 @@ func (s *script) Result(r *report.Result) {
 }
 
 func (s *script) result(r shown) {
+	if r.note != "" {
+		fmt.Fprintf(&s.b, "  %s %s\n", r.Host, r.note)
+		return
+	}
 	fmt.Fprintf(&s.b, "  %s", r.Host)
 	if r.Delegate != "" {
 		fmt.Fprintf(&s.b, " -> %s", r.Delegate)
@@ -135,6 +140,10 @@ func (s *script) result(r shown) {
 func (s *script) Notice(n *report.Notice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if n.Host != "" {
+		s.wait = append(s.wait, shown{Result: report.Result{Host: n.Host}, note: n.Level + ": " + n.Text})
+		return
+	}
 	at := ""
 	if n.Err != nil && !n.Err.Pos.IsZero() {
 		at = n.Err.Pos.String() + ": "
@@ -203,6 +212,8 @@ func options(t testing.TB, line string) (Options, RunOptions) {
 			o.User = next()
 		case "-f":
 			ro.Forks, _ = strconv.Atoi(next())
+		case "--pending-handlers":
+			ro.PendingHandlers = true
 		case "--force-handlers":
 			o.ForceHandlers = true
 		case "--syntax-check":

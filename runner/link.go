@@ -18,7 +18,9 @@ type dialer interface {
 type link interface {
 	Hello() wire.Hello
 	Start(wire.Call, func(wire.Event)) answers
-	Err() error // why it is over, nil while it is not
+	Remember(wire.Pending)        // without waiting
+	Settle(context.Context) error // waits until what was sent has been taken
+	Err() error                   // why it is over, nil while it is not
 	Close() error
 }
 

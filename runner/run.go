@@ -21,12 +21,13 @@ import (
 
 // RunOptions are what Run needs besides the Program.
 type RunOptions struct {
-	Check, Diff bool
-	Verbose     int // how many -v: what debug's verbosity asks for
-	Forks       int // hosts at work at a time; 50 when 0
-	Report      report.Reporter
-	Redact      *report.Redactor // learns every secret of the run
-	Remote      remote.Options   // Content, Run, Who and Check are filled in here
+	Check, Diff     bool
+	Verbose         int  // how many -v: what debug's verbosity asks for
+	PendingHandlers bool // run those that earlier runs left too
+	Forks           int  // hosts at work at a time; 50 when 0
+	Report          report.Reporter
+	Redact          *report.Redactor // learns every secret of the run
+	Remote          remote.Options   // Content, Run, Who and Check are filled in here
 
 	// BecomePassword and Password are asked once, when the first host needs them; nil: there is none.
 	BecomePassword func() (string, error)
@@ -97,6 +98,7 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 			fatal = err
 		}
 	}
+	r.forgetGone(ctx)
 	recap := r.recap(ctx)
 	r.o.Report.Recap(recap)
 	if ctx.Err() != nil {
@@ -140,6 +142,7 @@ func (r *run) close() {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
+				h.memory.Load().settle(c)
 				_ = c.Close()
 			}()
 		}

@@ -26,6 +26,7 @@ type runFlags struct {
 	forks, verbose                         int
 	askBecome, askPass                     bool
 	becomeFile, passFile                   string
+	pending                                bool
 	output                                 string
 	timeout                                int
 	silence                                time.Duration
@@ -74,6 +75,7 @@ playbooks that come with mxplay are named mxplay:NAME, as in mxplay:site.yml.`,
 	f.BoolVar(&o.syntax, "syntax-check", false, "check the playbooks and end")
 	f.IntVarP(&o.forks, "forks", "f", 50, "at most `N` hosts at work at a time")
 	f.BoolVar(&x.ForceHandlers, "force-handlers", false, "run a host's handlers even when a task failed there")
+	f.BoolVar(&o.pending, "pending-handlers", false, "run the handlers too that an earlier run notified on a host and did not come to run there")
 	f.StringVarP(&x.User, "user", "u", "", "log in as `NAME`")
 	f.StringVarP(&x.Connection, "connection", "c", "", "`KIND` of connection: ssh or local")
 	f.StringVar(&x.KeyFile, "private-key", "", "log in with the key in `FILE`")
@@ -198,7 +200,7 @@ func (p *program) carryOut(ctx context.Context, prog *runner.Program, o *runFlag
 		}
 	}
 	ro := runner.RunOptions{
-		Check: o.check, Diff: o.diff, Verbose: o.verbose, Forks: o.forks, Report: rep, Redact: redact,
+		Check: o.check, Diff: o.diff, Verbose: o.verbose, Forks: o.forks, PendingHandlers: o.pending, Report: rep, Redact: redact,
 		BecomePassword: secret(asker(o.becomeFile, o.askBecome, "become password:")),
 		Password:       secret(asker(o.passFile, o.askPass, "ssh password:")),
 		Prompt:         prompter(term),

@@ -223,6 +223,14 @@ func (a *Agent) receive() error {
 					return err
 				}
 			}
+		case wire.TPending:
+			var p wire.Pending
+			if err := f.Into(&p); err != nil {
+				return err
+			}
+			if !a.welcome.Check {
+				a.remember(p)
+			}
 		case wire.TBlob, wire.TPath, wire.TFail, wire.TCredit:
 			a.accounts.pass(f)
 		case wire.TWelcome:

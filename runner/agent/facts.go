@@ -22,7 +22,7 @@ func (a *Agent) hello() wire.Hello {
 	exe, _ := os.Readlink(self)
 	return wire.Hello{
 		Version: a.opt.Hash, PID: os.Getpid(), User: f.UserID, UID: os.Geteuid(), Home: f.UserDir,
-		Dir: filepath.Dir(exe), Arch: runtime.GOARCH, Facts: f,
+		Dir: filepath.Dir(exe), Arch: runtime.GOARCH, Facts: f, Pending: a.pending(),
 	}
 }
 

@@ -34,7 +34,7 @@ func playWords() []*Keyword {
 			put: one(func(d dest) **source.Node { return &d.play.Strategy })},
 		{Name: "order", On: OnPlay, Shape: Text, Doc: "order of the hosts: inventory, reverse_inventory, sorted, reverse_sorted, shuffle",
 			put: one(func(d dest) **source.Node { return &d.play.Order })},
-		{Name: "force_handlers", On: OnPlay, Shape: Bool, Doc: "run a host's notified handlers even when it failed",
+		{Name: "force_handlers", On: OnPlay, Shape: Bool, Doc: "run a host's notified handlers even when it failed; else the host remembers them, and a later run with --pending-handlers runs them",
 			put: one(func(d dest) **source.Node { return &d.play.Force })},
 		{Name: "roles", On: OnPlay, Shape: Roles, Doc: "roles that run before the tasks, with their parameters", put: (*load).roles},
 		{Name: "pre_tasks", On: OnPlay, Shape: Tasks, Doc: "tasks that run before the roles",

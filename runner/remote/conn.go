@@ -119,6 +119,16 @@ func (c *Conn) Ask(ctx context.Context, ids ...uint64) (map[uint64]wire.Answer, 
 	return out, nil
 }
 
+// Remember hands the handlers to the agent that have not run yet. It waits for
+// nothing: Settle does.
+func (c *Conn) Remember(p wire.Pending) { _ = c.send(wire.TPending, p) }
+
+// Settle waits until the agent has taken all that was sent before.
+func (c *Conn) Settle(ctx context.Context) error {
+	_, err := c.Ask(ctx, 0)
+	return err
+}
+
 // errClosed is why a connection is over that was closed from here.
 var errClosed = errors.New("the connection is closed")
 

@@ -48,6 +48,7 @@ const (
 	TAsk     Type = 14 // controller, after a reconnect: Ask
 	TAnswer  Type = 15 // agent: Answer
 	TRefused Type = 16 // agent: Refused, instead of going on after Welcome
+	TPending Type = 17 // controller: Pending
 
 	// more marks a frame whose message goes on in the next frame of its type and stream.
 	more Type = 0x80
@@ -56,7 +57,7 @@ const (
 var typeNames = map[Type]string{
 	THello: "Hello", TWelcome: "Welcome", TCall: "Call", TEvent: "Event", TResult: "Result", TNeed: "Need",
 	TBlob: "Blob", TCredit: "Credit", TCancel: "Cancel", TPing: "Ping", TPong: "Pong", TPath: "Path",
-	TFail: "Fail", TAsk: "Ask", TAnswer: "Answer", TRefused: "Refused",
+	TFail: "Fail", TAsk: "Ask", TAnswer: "Answer", TRefused: "Refused", TPending: "Pending",
 }
 
 func (t Type) String() string {

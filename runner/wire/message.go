@@ -18,6 +18,21 @@ type Hello struct {
 	Dir     string        `json:"dir"`  // where the agent lies and large content is put
 	Arch    string        `json:"arch"` // GOARCH it was built for
 	Facts   modules.Facts `json:"facts"`
+	Pending []Pending     `json:"pending,omitempty"` // what earlier runs left
+}
+
+// Pending are the handlers that were notified on a host and have not run yet.
+// The agent keeps them for the next run.
+type Pending struct {
+	Host     string    `json:"host"` // the inventory's name
+	Handlers []Handler `json:"handlers,omitempty"`
+}
+
+// Handler is a handler by its names.
+type Handler struct {
+	Book string `json:"book"` // the playbook's file name
+	Role string `json:"role,omitempty"`
+	Name string `json:"name"`
 }
 
 // Welcome is the controller's answer; it may come together with the first Call.
