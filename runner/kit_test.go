@@ -81,7 +81,7 @@ func (s *script) Progress(host, text string) {}
 func (s *script) Result(r *report.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := shown{*r, r.Place()}
+	c := shown{Result: *r, at: r.Place()}
 	if t := title(r.Task); t == s.title {
 		c.Task = nil
 	}
