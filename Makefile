@@ -36,7 +36,7 @@ names       = $(foreach h,$(1),$(firstword $(subst :, ,$(h))))
 # tally shows what go test says and keeps count.
 TALLY      := bin/tally -keep bin/tests
 
-.PHONY: build agents dist tools lint cross unit lab-test test demo demo-down lab lab-down docs bench clean
+.PHONY: build agents dist tools lint cross unit editor-test lab-test test demo demo-down lab lab-down docs bench clean
 
 build: bin/mxplay
 
@@ -72,8 +72,8 @@ tools:
 # The arrows between packages are a test: cmd/mxplay/house_test.go.
 lint: agents
 	@bad=$$(gofmt -l cmd e2e inventory modules playbooks runner $(wildcard examples)); [ -z "$$bad" ] || { echo "gofmt -w $$bad"; exit 1; }
-	$(GO) vet -tags lab ./...
-	$(GO) tool staticcheck -tags lab ./...
+	$(GO) vet -tags lab,editor ./...
+	$(GO) tool staticcheck -tags lab,editor ./...
 	$(GO) mod verify
 
 # mxplay builds, and its unit tests compile, for every controller.
@@ -88,6 +88,22 @@ bin/tally: $(wildcard e2e/cmd/tally/*.go)
 
 unit: tools agents bin/tally
 	$(GO) test -race -json ./... | $(TALLY) unit
+
+# What a YAML language server makes of the schemas for editors.
+EDITOR_SERVER := yaml-language-server@2.0.0
+
+bin/editor/$(EDITOR_SERVER):
+	@command -v npm >/dev/null || { \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get -q -o DPkg::Lock::Timeout=300 update; \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends nodejs npm; \
+	}
+	@rm -rf bin/editor; mkdir -p bin/editor
+	npm install --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error --prefix bin/editor $(EDITOR_SERVER)
+	@touch $@
+
+editor-test: agents bin/tally bin/editor/$(EDITOR_SERVER)
+	MXPLAY_EDITOR=$(CURDIR)/bin/editor $(GO) test -json -tags editor -count=1 -run TestEditor ./cmd/mxplay | $(TALLY) editor-test
 
 lab-test: tools build bin/tally
 	CGO_ENABLED=0 $(GO) build $(GOFLAGS) -ldflags '-s -w' -o bin/mxplay-agent ./cmd/mxplay-agent
@@ -104,6 +120,7 @@ test:
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory editor-test
 	@$(MAKE) --no-print-directory cross
 	@$(MAKE) --no-print-directory lab-test
 	@cat bin/tests

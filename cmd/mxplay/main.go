@@ -110,7 +110,7 @@ touched, and a task that says ok is ok: mxplay has looked again.`,
 		return badInput(fmt.Errorf("%w (%s --help shows the flags)", err, c.CommandPath()))
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(newRun(p), newInventory(p), newFmt(p), newDoc(p), newVersion(p))
+	root.AddCommand(newRun(p), newInventory(p), newFmt(p), newSchema(p), newDoc(p), newVersion(p))
 	root.SetHelpTemplate(helpTemplate)
 	return root
 }
