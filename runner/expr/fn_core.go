@@ -45,7 +45,7 @@ func coreFunctions() []*Function {
 				}
 				return v, nil
 			}},
-		{Name: "ternary", Params: []Param{p("condition", KBool), p("yes", KAny), p("no", KAny), opt("null", KAny, "no")}, Result: KAny, lazy: true,
+		{Name: "ternary", Params: []Param{p("condition", KBool|KNull), p("yes", KAny), p("no", KAny), opt("null", KAny, "no")}, Result: KAny, lazy: true,
 			Doc:     "yes or no; when condition is null the last argument. Only the one that is taken is evaluated.",
 			Example: []string{`ternary(1 < 2, "a", "b")`, `"a"`, `true | ternary("a", nope)`, `"a"`},
 			call: func(c *call) (value.Value, error) {
@@ -88,14 +88,14 @@ func coreFunctions() []*Function {
 				}
 				return b, nil
 			}},
-		{Name: "truthy", Params: []Param{p("value", KAny)}, Result: KBool,
-			Doc:     "whether value is neither null nor false, zero or empty.",
-			Example: []string{`truthy("")`, `false`, `truthy([0])`, `true`},
-			call:    func(c *call) (value.Value, error) { return !empty(c.args[0]), nil }},
-		{Name: "falsy", Params: []Param{p("value", KAny)}, Result: KBool,
-			Doc:     "whether value is null, false, zero or empty.",
+		{Name: "truthy", Params: []Param{p("value", KAny), opt("convert_bool", KBool, "false")}, Result: KBool,
+			Doc:     "whether value is neither null nor false, zero or empty; with convert_bool a text such as no or false counts as false.",
+			Example: []string{`truthy("")`, `false`, `truthy([0])`, `true`, `truthy("no", true)`, `false`},
+			call:    func(c *call) (value.Value, error) { return c.truthy(), nil }},
+		{Name: "falsy", Params: []Param{p("value", KAny), opt("convert_bool", KBool, "false")}, Result: KBool,
+			Doc:     "whether value is null, false, zero or empty; with convert_bool also a text such as no or false.",
 			Example: []string{`falsy({})`, `true`},
-			call:    func(c *call) (value.Value, error) { return empty(c.args[0]), nil }},
+			call:    func(c *call) (value.Value, error) { return !c.truthy(), nil }},
 		{Name: "int", Params: []Param{p("value", KAny), opt("instead", KAny, "0"), opt("base", KInt, "10")}, Result: KInt,
 			Doc:     "value as an int, cut towards zero; a text that is no number gives instead.",
 			Example: []string{`int("42")`, `42`, `int(3.9)`, `3`, `int("x", 7)`, `7`, `int("ff", 0, 16)`, `255`, `"1.5" | int()`, `1`},
@@ -173,6 +173,16 @@ func callDefault(c *call) (value.Value, error) {
 	}
 	c.ev.addTaint(t)
 	return v, nil
+}
+
+// truthy tells whether the first argument is neither null nor false, zero or empty.
+func (c *call) truthy() bool {
+	if s, ok := c.args[0].(string); ok && c.boolOr(1, false) {
+		if b, ok := asBool(s); ok {
+			return b
+		}
+	}
+	return !empty(c.args[0])
 }
 
 // empty tells what Python takes for false.

@@ -13,34 +13,82 @@ import (
 
 const cryptAlphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
+// hashType is a way to hash passwords: what its salt may be, and its rounds.
+type hashType struct {
+	salt         int // characters, at most
+	least        int // characters, at least
+	rounds       int64
+	low, high    int64
+	cost         func(rounds int64) int64 // in steps
+	alphabet     string
+	defaultIdent string
+}
+
+var hashTypes = map[string]hashType{
+	"md5":    {8, 0, 0, 0, 0, func(int64) int64 { return 1000 }, cryptAlphabet, ""},
+	"sha256": {16, 0, 535000, 1000, 999_999_999, func(n int64) int64 { return n / 4 }, cryptAlphabet, ""},
+	"sha512": {16, 0, 656000, 1000, 999_999_999, func(n int64) int64 { return n / 4 }, cryptAlphabet, ""},
+	"bcrypt": {22, 22, 12, 4, 31, func(n int64) int64 { return 100 << n }, cryptAlphabet, "2b"},
+}
+
 func callPasswordHash(c *call) (value.Value, error) {
 	kind := c.strOr(1, "sha512")
-	if kind != "sha512" && kind != "sha256" {
-		return nil, c.errorf("%q is no type: sha512, sha256", kind)
+	if kind == "blowfish" {
+		kind = "bcrypt"
 	}
-	salt := c.strOr(2, "")
+	size := c.intOr(3, 0)
+	rounds := c.intOr(4, 0)
+	return c.hashPassword(c.str(0), kind, c.strOr(2, ""), size, rounds, c.strOr(5, ""))
+}
+
+// hashPassword hashes a password for /etc/shadow. An empty salt is a random one
+// of size characters; a size, rounds or ident of nothing are those of the type.
+func (c *call) hashPassword(password, kind, salt string, size, rounds int64, ident string) (value.Value, error) {
+	t, ok := hashTypes[kind]
+	if !ok {
+		return nil, c.errorf("%q is no type: sha512, sha256, bcrypt, md5", kind)
+	}
 	if salt == "" {
-		n := c.intOr(3, 16)
-		if n < 1 || n > 16 {
-			return nil, c.errorf("salt_size is 1 to 16")
+		if size == 0 {
+			size = int64(t.salt)
 		}
-		salt = randomText(int(n), cryptAlphabet)
+		if size < int64(max(t.least, 1)) || size > int64(t.salt) {
+			return nil, c.errorf("salt_size of %s is %d to %d", kind, max(t.least, 1), t.salt)
+		}
+		salt = randomText(int(size), t.alphabet)
 	}
-	if strings.Trim(salt, cryptAlphabet) != "" || len(salt) > 16 {
-		return nil, c.errorf("a salt is 1 to 16 of the characters a-z, A-Z, 0-9, . and /")
+	if strings.Trim(salt, t.alphabet) != "" || len(salt) > t.salt || len(salt) < t.least {
+		return nil, c.errorf("a salt of %s is %d to %d of the characters a-z, A-Z, 0-9, . and /", kind, max(t.least, 1), t.salt)
 	}
-	def := int64(656000)
-	if kind == "sha256" {
-		def = 535000
+	if rounds == 0 {
+		rounds = t.rounds
 	}
-	rounds := c.intOr(4, def)
-	if rounds < 1000 || rounds > 999_999_999 {
-		return nil, c.errorf("rounds is 1000 to 999999999")
+	if rounds < t.low || rounds > t.high {
+		return nil, c.errorf("rounds of %s is %d to %d", kind, t.low, t.high)
 	}
-	if err := c.spend(int(min(rounds, maxSteps*5) / 4)); err != nil {
+	if ident != "" && kind != "bcrypt" {
+		return nil, c.errorf("ident is for bcrypt only")
+	}
+	if err := c.spend(int(min(t.cost(min(rounds, 5*maxSteps)), maxSteps+1))); err != nil {
 		return nil, err
 	}
-	return shaCrypt(kind, c.str(0), salt, int(rounds)), nil
+	switch kind {
+	case "md5":
+		return md5Crypt(password, salt), nil
+	case "bcrypt":
+		if ident == "" {
+			ident = t.defaultIdent
+		}
+		if ident != "2a" && ident != "2b" && ident != "2y" {
+			return nil, c.errorf("ident is 2a, 2b or 2y, not %q", ident)
+		}
+		raw, err := bcryptText.DecodeString(salt)
+		if err != nil {
+			return nil, c.errorf("this is no salt for bcrypt")
+		}
+		return bcryptHash(password, raw, int(rounds), ident)
+	}
+	return shaCrypt(kind, password, salt, int(rounds)), nil
 }
 
 // randomText is n random characters of an alphabet.

@@ -40,8 +40,8 @@ func hostFunctions() []*Function {
 		{Name: "pipe", Params: []Param{p("command", KString)}, Result: KString, impure: true, Doc: "what a command of the controller's shell prints, without the white space at its end; it has a minute.",
 			Example: []string{`pipe("echo a")`, `"a"`},
 			call:    callPipe},
-		{Name: "password", Params: []Param{p("path", KString), opt("length", KInt, "20"), opt("chars", KString, "letters, digits and .,:-_")}, Result: KString, impure: true, secret: true,
-			Doc:     "the password in a file on the controller; when the file is not there, it is made with random characters. With /dev/null each use has its own.",
+		{Name: "password", Params: []Param{p("path", KString), opt("length", KInt, "20"), opt("chars", KString|KList|KNull, "letters, digits and .,:-_"), opt("seed", KText|KNull, "null"), opt("encrypt", KString|KNull, "null")}, Result: KString, impure: true, secret: true,
+			Doc:     "the password in a file on the controller; when the file is not there, it is made with random characters, and stays. With /dev/null each use has its own. chars names sets such as ascii_letters, digits, hexdigits, punctuation and other characters, with commas between (,, is a comma); with a seed the password is always the same; encrypt hashes it as password_hash() does, with a salt that is kept in the file.",
 			Example: []string{`length(password("/dev/null", 12))`, `12`},
 			call:    callPassword},
 		{Name: "template", Params: []Param{p("path", KString)}, Result: KString, Doc: "a template file of the controller, rendered with the variables at hand.", impure: false,
@@ -85,7 +85,7 @@ func callPipe(c *call) (value.Value, error) {
 	ctx, stop := context.WithTimeout(ctx, time.Minute)
 	defer stop()
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", c.str(0))
-	cmd.Dir = c.dirs()[0]
+	cmd.Dir = c.playbookDir()
 	cmd.WaitDelay = time.Second
 	var out, errs limited
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -131,61 +131,152 @@ const (
 // passwordFiles lets one host at a time make a password file.
 var passwordFiles sync.Mutex
 
+// characterSets are Python's names of sets of characters.
+var characterSets = map[string]string{
+	"ascii_letters": letters, "ascii_lowercase": letters[:26], "ascii_uppercase": letters[26:], "digits": digits,
+	"hexdigits": digits + "abcdefABCDEF", "octdigits": "01234567",
+	"punctuation": "!#$%&()*+,-./:;<=>?@[\\]^_`{|}~", // quotes are never taken
+	"letters":     letters,
+}
+
+// passwordSet is the characters that the argument chars names, each once.
+func (c *call) passwordSet() (string, error) {
+	var sets []string
+	switch v := c.argAt(2).(type) {
+	case nil:
+		return passwordChars, nil
+	case value.List:
+		var err error
+		if sets, err = c.texts(2); err != nil {
+			return "", err
+		}
+	case string:
+		if strings.Contains(v, ",,") {
+			sets = append(sets, ",")
+		}
+		sets = append(sets, strings.Split(v, ",")...)
+	}
+	var chars strings.Builder
+	for _, s := range sets {
+		if named, ok := characterSets[s]; ok {
+			s = named
+		}
+		for _, r := range s {
+			if r <= ' ' || r >= 0x7f {
+				return "", c.errorf("chars has %q: passwords are made of what stands on every keyboard", r)
+			}
+			if r != '"' && r != '\'' && !strings.ContainsRune(chars.String(), r) {
+				chars.WriteRune(r)
+			}
+		}
+	}
+	if chars.Len() == 0 {
+		return "", c.errorf("chars names no characters")
+	}
+	return chars.String(), nil
+}
+
 func callPassword(c *call) (value.Value, error) {
 	n := c.intOr(1, 20)
 	if n < 1 || n > 4096 {
 		return nil, c.errorf("length is 1 to 4096")
 	}
-	chars := ""
-	for _, set := range strings.Split(c.strOr(2, passwordChars), ",") {
-		switch set {
-		case "ascii_letters":
-			set = letters
-		case "ascii_lowercase":
-			set = letters[:26]
-		case "ascii_uppercase":
-			set = letters[26:]
-		case "digits":
-			set = digits
-		case "hexdigits":
-			set = digits + "abcdefABCDEF"
+	chars, err := c.passwordSet()
+	if err != nil {
+		return nil, err
+	}
+	if strings.ContainsAny(c.str(0), " \t") && strings.Contains(c.str(0), "=") {
+		return nil, c.fail(`write password("path", 20, "digits")`, "the path holds options")
+	}
+	fresh := func() string {
+		if !c.has(3) {
+			return randomText(int(n), chars)
 		}
-		for _, r := range set {
-			if r < 0x80 && !strings.ContainsRune(chars, r) {
-				chars += string(r)
-			}
+		r := c.random(3)
+		out := make([]byte, n)
+		for i := range out {
+			out[i] = chars[r.IntN(len(chars))]
+		}
+		return string(out)
+	}
+	var k kept
+	if file := c.str(0); file == "/dev/null" {
+		k.password = fresh()
+	} else if k, err = c.keptPassword(file, fresh); err != nil {
+		return nil, err
+	}
+	if !c.has(4) {
+		return k.password, nil
+	}
+	return c.hashPassword(k.password, c.str(4), k.salt, 0, 0, k.ident)
+}
+
+// kept is what a password file holds: "PASSWORD salt=SALT ident=IDENT", as Ansible writes it.
+type kept struct{ password, salt, ident string }
+
+func readKept(s string) kept {
+	k := kept{password: strings.TrimRight(s, " \t\r\n")}
+	if i := strings.LastIndex(k.password, " salt="); i >= 0 {
+		k.password, k.salt = k.password[:i], k.password[i+len(" salt="):]
+		if i := strings.LastIndex(k.salt, " ident="); i >= 0 {
+			k.salt, k.ident = k.salt[:i], k.salt[i+len(" ident="):]
 		}
 	}
-	if !c.has(2) {
-		chars = passwordChars
+	return k
+}
+
+func (k kept) String() string {
+	s := k.password
+	if k.salt != "" {
+		s += " salt=" + k.salt
 	}
-	if chars == "" {
-		return nil, c.errorf("chars names no characters")
+	if k.ident != "" {
+		s += " ident=" + k.ident
 	}
-	file := c.str(0)
-	if file == "/dev/null" {
-		return randomText(int(n), chars), nil
-	}
+	return s + "\n"
+}
+
+// keptPassword reads a password file, and makes it or adds the salt that encrypt
+// needs when they are not there.
+func (c *call) keptPassword(file string, fresh func() string) (kept, error) {
 	file = expandHome(file)
 	if !filepath.IsAbs(file) {
-		file = filepath.Join(c.dirs()[0], file)
+		file = filepath.Join(c.playbookDir(), file)
 	}
 	passwordFiles.Lock()
 	defer passwordFiles.Unlock()
-	if _, err := os.Stat(file); err == nil {
+	var k kept
+	_, err := os.Stat(file)
+	there := err == nil
+	if there {
 		s, err := c.readFile(file)
-		s, _, _ = strings.Cut(strings.TrimRight(s, "\r\n"), "\n")
-		s, _, _ = strings.Cut(s, " salt=")
-		return s, err
+		if err != nil {
+			return k, err
+		}
+		if k = readKept(s); k.password == "" {
+			return k, c.errorf("%s is empty", file)
+		}
+	} else {
+		k.password = fresh()
 	}
-	s := randomText(int(n), chars)
+	if c.has(4) && k.salt == "" {
+		t, ok := hashTypes[c.str(4)]
+		if !ok {
+			return k, c.errorf("%q is no type: sha512, sha256, bcrypt, md5", c.str(4))
+		}
+		k.salt, k.ident = randomText(t.salt, t.alphabet), t.defaultIdent
+		there = false
+	}
+	if there {
+		return k, nil
+	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return nil, c.errorf("%s", err)
+		return k, c.errorf("%s", err)
 	}
-	if err := writeNew(file, s+"\n"); err != nil {
-		return nil, c.errorf("%s", err)
+	if err := writeNew(file, k.String()); err != nil {
+		return k, c.errorf("%s", err)
 	}
-	return s, nil
+	return k, nil
 }
 
 // writeNew makes a file that only its owner may read, whole or not at all.

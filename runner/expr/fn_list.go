@@ -110,8 +110,8 @@ func listFunctions() []*Function {
 			call: func(c *call) (value.Value, error) { return c.pick(c.list(0), 0), nil }},
 		{Name: "last", Params: []Param{seq}, Result: KAny, Doc: "the last item; undefined when there is none.", Example: []string{`last([1, 2])`, `2`},
 			call: func(c *call) (value.Value, error) { l := c.list(0); return c.pick(l, len(l)-1), nil }},
-		{Name: "min", Params: []Param{seq}, Result: KAny, Doc: "the least item.", Example: []string{`min([2, 1])`, `1`}, call: func(c *call) (value.Value, error) { return c.extreme(-1) }},
-		{Name: "max", Params: []Param{seq}, Result: KAny, Doc: "the greatest item.", Example: []string{`max([2, 1])`, `2`}, call: func(c *call) (value.Value, error) { return c.extreme(1) }},
+		{Name: "min", Params: []Param{seq, opt("case_sensitive", KBool, "false"), opt("attribute", KString|KInt|KNull, "null")}, Result: KAny, Doc: "the least item, or that with the least member attribute.", Example: []string{`min([2, 1])`, `1`, `min(["b", "A"])`, `"A"`}, call: func(c *call) (value.Value, error) { return c.extreme(-1) }},
+		{Name: "max", Params: []Param{seq, opt("case_sensitive", KBool, "false"), opt("attribute", KString|KInt|KNull, "null")}, Result: KAny, Doc: "the greatest item, or that with the greatest member attribute.", Example: []string{`max([2, 1])`, `2`, `max([{"n": 1}, {"n": 3}], false, "n").n`, `3`}, call: func(c *call) (value.Value, error) { return c.extreme(1) }},
 		{Name: "reverse", Params: []Param{p("list", KList|KString)}, Result: KList | KString, Doc: "the items, or the characters of a text, the last first.", Example: []string{`reverse([1, 2])`, `[2, 1]`, `reverse("ab")`, `"ba"`},
 			call: func(c *call) (value.Value, error) {
 				l := c.list(0)
@@ -129,7 +129,7 @@ func listFunctions() []*Function {
 				return out, nil
 			}},
 		{Name: "sort", Params: []Param{seq, opt("reverse", KBool, "false"), opt("case_sensitive", KBool, "false"), opt("attribute", KString|KInt|KNull, "null")}, Result: KList,
-			Doc:     "the items in order; texts without regard to case unless told otherwise; by the member that attribute names.",
+			Doc:     "the items in order; texts without regard to case unless told otherwise; by the member that attribute names, or by several with commas between.",
 			Example: []string{`sort([2, 1])`, `[1, 2]`, `sort(["b", "A", "c"])`, `["A", "b", "c"]`, `sort([1, 2], true)`, `[2, 1]`},
 			call: func(c *call) (value.Value, error) {
 				items := c.list(0)
@@ -326,36 +326,48 @@ func (c *call) extreme(sign int) (value.Value, error) {
 	if len(l) == 0 {
 		return c.pick(l, 0), nil
 	}
-	best := l[0]
-	for _, v := range l[1:] {
-		o, err := order(v, best)
+	keys, err := c.sortKeys(l, c.boolOr(1, false), 2)
+	if err != nil {
+		return nil, err
+	}
+	best := 0
+	for i := range l {
+		o, err := order(keys[i], keys[best])
 		if err != nil {
 			return nil, c.fail(err.hint, "%s", err.msg)
 		}
 		if o*sign > 0 {
-			best = v
+			best = i
 		}
 	}
-	return best, nil
+	return l[best], nil
 }
 
 // sortKeys are what items are compared by: a member, without regard to case.
 func (c *call) sortKeys(items value.List, caseSensitive bool, attr int) (value.List, error) {
 	keys := make(value.List, len(items))
 	for i, v := range items {
+		var parts value.List
+		names := []string{""}
 		if c.has(attr) {
-			for _, part := range strings.Split(c.str(attr), ".") {
-				next, ok := memberOf(v, part)
-				if !ok {
-					return nil, c.errorf("item %d has no member %s", i, c.str(attr))
-				}
-				v = next
+			names = strings.Split(c.str(attr), ",")
+		}
+		for _, name := range names {
+			e, ok := v, true
+			if name != "" {
+				e, ok = member(v, name)
 			}
+			if !ok {
+				return nil, c.errorf("the member %s of item %d is undefined", name, i)
+			}
+			if s, ok := e.(string); ok && !caseSensitive {
+				e = strings.ToLower(s)
+			}
+			parts = append(parts, e)
 		}
-		if s, ok := v.(string); ok && !caseSensitive {
-			v = strings.ToLower(s)
+		if keys[i] = parts[0]; len(parts) > 1 {
+			keys[i] = parts
 		}
-		keys[i] = v
 	}
 	return keys, nil
 }

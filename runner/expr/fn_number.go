@@ -56,7 +56,11 @@ func numberFunctions() []*Function {
 		float("pow", "the number to the power of exponent.", `pow(2, 3)`, `8.0`, []Param{num, p("exponent", KNumber)}, func(c *call, x float64) float64 { return math.Pow(x, second(c, 1)) }),
 		float("root", "the square root, or that of a degree.", `root(9)`, `3.0`, []Param{num, opt("degree", KNumber, "2")}, func(c *call, x float64) float64 {
 			if d := second(c, 2); d != 2 {
-				return math.Pow(x, 1/d)
+				r := math.Pow(x, 1/d)
+				if n := math.Round(r); math.Pow(n, d) == x {
+					return n // the C library's pow rounds better than Go's
+				}
+				return r
 			}
 			return math.Sqrt(x)
 		}),

@@ -1,11 +1,14 @@
 package expr
 
 import (
+	"errors"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/mxplay/mxplay/runner/value"
 )
@@ -109,11 +112,55 @@ func pathFunctions() []*Function {
 			}},
 		{Name: "expanduser", Params: []Param{text}, Result: KString, impure: true, Doc: "path with ~ replaced by the home directory of who runs mxplay.", Example: []string{`expanduser("/a")`, `"/a"`},
 			call: func(c *call) (value.Value, error) { return expandHome(c.str(0)), nil }},
+		simple("normpath", "path without ., .. and double slashes; nothing is looked up.", `normpath("/a/./b/../c//d")`, `"/a/c/d"`, normpath),
+		simple("win_basename", "the last part of a path of Windows.", `win_basename("C:\\a\\b.txt")`, `"b.txt"`, func(s string) string { return s[strings.LastIndexAny(s, `/\:`)+1:] }),
+		simple("win_dirname", "a path of Windows without its last part.", `win_dirname("C:\\a\\b.txt")`, `"C:\\a"`, func(s string) string {
+			head := s[:strings.LastIndexAny(s, `/\:`)+1]
+			if t := strings.TrimRight(head, `/\`); t != "" && !strings.HasSuffix(t, ":") {
+				return t
+			}
+			return head
+		}),
+		{Name: "win_splitdrive", Params: []Param{text}, Result: KList, Doc: "the drive of a path of Windows, and the rest.", Example: []string{`win_splitdrive("C:\\a")`, `["C:", "\\a"]`},
+			call: func(c *call) (value.Value, error) {
+				s := c.str(0)
+				if len(s) > 1 && s[1] == ':' {
+					return value.List{s[:2], s[2:]}, nil
+				}
+				return value.List{"", s}, nil
+			}},
+		{Name: "expandvars", Params: []Param{text}, Result: KString, impure: true, Doc: "path with $NAME and ${NAME} replaced by variables of the environment of mxplay; unknown ones stay.", Example: []string{`expandvars("/x/$MXPLAY_NOT_SET/y")`, `"/x/$MXPLAY_NOT_SET/y"`},
+			call: func(c *call) (value.Value, error) {
+				return shellVar.ReplaceAllStringFunc(c.str(0), func(m string) string {
+					if v, ok := os.LookupEnv(strings.Trim(m, "${}")); ok {
+						return v
+					}
+					return m
+				}), nil
+			}},
+		{Name: "is_abs", Params: []Param{text}, Result: KBool, Doc: "whether path begins at the root.", Example: []string{`is_abs("/etc")`, `true`},
+			call: func(c *call) (value.Value, error) { return strings.HasPrefix(c.str(0), "/"), nil }},
+		{Name: "is_link", Params: []Param{text}, Result: KBool, impure: true, Doc: "whether path is a symbolic link on the controller.", Example: []string{`is_link("/")`, `false`},
+			call: func(c *call) (value.Value, error) {
+				info, err := os.Lstat(c.findFile(c.str(0)))
+				return err == nil && info.Mode()&os.ModeSymlink != 0, nil
+			}},
+		{Name: "is_mount", Params: []Param{text}, Result: KBool, impure: true, Doc: "whether a file system is mounted at path on the controller.", Example: []string{`is_mount("/")`, `true`},
+			call: func(c *call) (value.Value, error) { return isMount(c.findFile(c.str(0))), nil }},
+		{Name: "same_file", Params: []Param{text, p("other", KString)}, Result: KBool, impure: true, Doc: "whether both paths are the same file on the controller.", Example: []string{`same_file("/", "/.")`, `true`},
+			call: func(c *call) (value.Value, error) {
+				a, err := os.Stat(c.findFile(c.str(0)))
+				b, err2 := os.Stat(c.findFile(c.str(1)))
+				if err := errors.Join(err, err2); err != nil {
+					return nil, c.errorf("%s", err)
+				}
+				return os.SameFile(a, b), nil
+			}},
 		question("exists", "there", func(os.FileInfo) bool { return true }),
 		question("is_file", "a file", func(i os.FileInfo) bool { return i.Mode().IsRegular() }),
 		question("is_dir", "a directory", os.FileInfo.IsDir),
-		{Name: "first_found", Params: []Param{p("paths", KList|KString), opt("dirs", KList, "the usual ones")}, Result: KString, impure: true,
-			Doc:     "the first of the paths that is there on the controller; undefined when none is.",
+		{Name: "first_found", Params: []Param{p("paths", KList|KString|KMap), opt("dirs", KList|KString, "the usual ones")}, Result: KString, impure: true,
+			Doc:     "the first of the paths that is there on the controller; undefined when none is. A map in place of a path has files and paths, where these are looked for.",
 			Example: []string{`first_found(["/nope", "/"])`, `"/"`},
 			call:    callFirstFound},
 		{Name: "fileglob", Params: []Param{p("pattern", KString)}, Result: KList, impure: true, Doc: "the files on the controller that a pattern with * and ? matches, sorted.", Example: []string{`fileglob("/nope/*")`, `[]`},
@@ -143,6 +190,29 @@ func pathFunctions() []*Function {
 	}
 }
 
+var shellVar = regexp.MustCompile(`\$(?:[A-Za-z0-9_]+|\{[^}]*\})`)
+
+// normpath is Python's: two leading slashes stay, the empty path is ".".
+func normpath(s string) string {
+	if s == "" {
+		return "."
+	}
+	clean := path.Clean(s)
+	if strings.HasPrefix(s, "//") && !strings.HasPrefix(s, "///") {
+		clean = "/" + clean
+	}
+	return clean
+}
+
+// isMount tells whether a directory and that above it are on different file systems.
+func isMount(dir string) bool {
+	var a, b syscall.Stat_t
+	if syscall.Lstat(dir, &a) != nil || syscall.Lstat(filepath.Join(dir, ".."), &b) != nil || a.Mode&syscall.S_IFMT != syscall.S_IFDIR {
+		return false
+	}
+	return a.Dev != b.Dev || a.Ino == b.Ino
+}
+
 func expandHome(s string) string {
 	if s == "~" || strings.HasPrefix(s, "~/") {
 		if h, err := os.UserHomeDir(); err == nil {
@@ -158,6 +228,12 @@ func (c *call) dirs() []string {
 		return []string{"."}
 	}
 	return c.ev.ctx.Dirs
+}
+
+// playbookDir is where the playbook stands: relative to it files are written and commands run.
+func (c *call) playbookDir() string {
+	d := c.dirs()
+	return d[len(d)-1]
 }
 
 // findFile is the path of a file: the first directory that has it, else the first directory.
@@ -178,33 +254,75 @@ func (c *call) findFile(name string) string {
 }
 
 func callFirstFound(c *call) (value.Value, error) {
-	names := c.list(0)
-	if s, ok := c.args[0].(string); ok {
-		names = value.List{s}
-	}
-	var dirs []string
-	if c.has(1) {
-		for _, d := range c.list(1) {
-			dirs = append(dirs, value.Text(d))
+	var tries []string
+	take := func(files []string, dirs []string) {
+		for _, f := range files {
+			if dirs == nil {
+				tries = append(tries, c.findFile(f))
+			}
+			for _, d := range dirs {
+				tries = append(tries, c.findFile(filepath.Join(d, f)))
+			}
 		}
+	}
+	var outer []string
+	if c.has(1) {
+		var err error
+		if outer, err = c.texts(1); err != nil {
+			return nil, err
+		}
+	}
+	names, isList := c.args[0].(value.List)
+	if !isList {
+		names = value.List{c.args[0]}
 	}
 	for _, n := range names {
-		s, ok := n.(string)
-		if !ok {
+		switch n := n.(type) {
+		case string:
+			take([]string{n}, outer)
+		case *value.Map:
+			files, dirs, bad := foundMap(n)
+			if bad != "" {
+				return nil, c.errorf("%s", bad)
+			}
+			take(files, dirs)
+		default:
 			return nil, c.errorf("%s is no path", describe(n))
 		}
-		tries := []string{c.findFile(s)}
-		if dirs != nil {
-			tries = nil
-			for _, d := range dirs {
-				tries = append(tries, c.findFile(filepath.Join(d, s)))
-			}
-		}
-		for _, f := range tries {
-			if _, err := os.Stat(f); err == nil {
-				return f, nil
-			}
+	}
+	for _, f := range tries {
+		if _, err := os.Stat(f); err == nil {
+			return f, nil
 		}
 	}
 	return &undefined{n: c.n, o: c.ev.o, why: "none of the files is there"}, nil
+}
+
+// foundMap reads files and paths, each a list or a text with commas.
+func foundMap(m *value.Map) (files, dirs []string, bad string) {
+	for i := range m.Len() {
+		k, v := m.At(i)
+		var to *[]string
+		switch k {
+		case "files":
+			to = &files
+		case "paths":
+			to = &dirs
+		case "skip": // undefined is what default() is for
+			continue
+		default:
+			return nil, nil, k + " has no meaning here: files, paths"
+		}
+		switch v := v.(type) {
+		case string:
+			*to = append(*to, strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ';' })...)
+		case value.List:
+			for _, e := range v {
+				*to = append(*to, value.Text(e))
+			}
+		default:
+			return nil, nil, k + " is " + describe(v) + ", not a list"
+		}
+	}
+	return files, dirs, ""
 }

@@ -124,9 +124,22 @@ func regexFunctions() []*Function {
 				}
 				return out, c.spend(len(c.str(0)) / 16)
 			}},
-		{Name: "regex_escape", Params: []Param{text, opt("type", KString, `"python"`)}, Result: KString, Doc: "text with everything escaped that means something in a regular expression.",
+		{Name: "regex_escape", Params: []Param{text, opt("type", KString, `"python"`)}, Result: KString, Doc: "text with everything escaped that means something in a regular expression, or with posix_basic in one of grep.",
 			Example: []string{`regex_escape("a.b")`, "`a\\.b`"},
-			call:    func(c *call) (value.Value, error) { return regexp.QuoteMeta(c.str(0)), nil }},
+			call: func(c *call) (value.Value, error) {
+				special := map[string]string{"python": "()[]{}?*+-|^$\\.&~# \t\n\r\v\f", "posix_basic": "].[^$*\\"}[c.strOr(1, "python")]
+				if special == "" {
+					return nil, c.errorf("the type is python or posix_basic, not %s", describe(c.args[1]))
+				}
+				var b strings.Builder
+				for _, r := range c.str(0) {
+					if strings.ContainsRune(special, r) {
+						b.WriteByte('\\')
+					}
+					b.WriteRune(r)
+				}
+				return b.String(), nil
+			}},
 	}
 }
 

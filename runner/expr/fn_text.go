@@ -24,9 +24,10 @@ func textFunctions() []*Function {
 		simple("lower", "text in small letters.", `lower("A")`, `"a"`, strings.ToLower),
 		simple("capitalize", "text with its first letter a capital and the others small.", `capitalize("aBC")`, `"Abc"`, capitalize),
 		simple("title", "text with the first letter of each word a capital and the others small.", `title("foo bar-BAZ")`, `"Foo Bar-Baz"`, title),
-		simple("quote", "text quoted for a POSIX shell, if that is needed.", `quote("a b")`, `"'a b'"`, shellQuote),
+		{Name: "quote", Params: []Param{p("text", KText|KNull)}, Result: KString, Doc: "text quoted for a POSIX shell, if that is needed; null is an empty text.", Example: []string{`quote("a b")`, `"'a b'"`},
+			call: func(c *call) (value.Value, error) { return shellQuote(c.strOr(0, "")), nil }},
 		simple("escape", "text with &, <, >, ' and \" as HTML entities.", `escape("<a>")`, `"&lt;a&gt;"`,
-			strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;").Replace),
+			htmlEscape.Replace),
 		{Name: "trim", Params: []Param{text, opt("chars", KString, "white space")}, Result: KString, Doc: "text without the white space, or the given characters, at both ends.",
 			Example: []string{`trim(" a ")`, `"a"`, `trim("xax", "x")`, `"a"`},
 			call: func(c *call) (value.Value, error) {
@@ -58,12 +59,19 @@ func textFunctions() []*Function {
 				}
 				return out, nil
 			}},
-		{Name: "join", Params: []Param{p("list", KList|KMap|KString), opt("between", KText, `""`)}, Result: KString, Doc: "the items as one text, with between between them.",
-			Example: []string{`join(["a", 1], ",")`, `"a,1"`, `[] | join(",")`, `""`},
+		{Name: "join", Params: []Param{p("list", KList|KMap|KString), opt("between", KText, `""`), opt("attribute", KString|KInt|KNull, "null")}, Result: KString, Doc: "the items, or the member of each that attribute names, as one text, with between between them.",
+			Example: []string{`join(["a", 1], ",")`, `"a,1"`, `[] | join(",")`, `""`, `join([{"n": "a"}, {"n": "b"}], " ", "n")`, `"a b"`},
 			call: func(c *call) (value.Value, error) {
 				var parts []string
 				size := 0
 				for i, e := range c.list(0) {
+					if c.has(2) {
+						next, ok := member(e, c.str(2))
+						if !ok {
+							return nil, c.errorf("item %d has no member %s", i, c.str(2))
+						}
+						e = next
+					}
 					s, bad := inText(e)
 					if bad != "" {
 						return nil, c.fail(`write filter(list, # != null)`, "item %d: %s", i, bad)
@@ -83,9 +91,9 @@ func textFunctions() []*Function {
 			Doc:     "text with each line but the first indented by width spaces or that text; with first the first too, with blank empty lines too.",
 			Example: []string{`indent("a\nb", 2)`, `"a\n  b"`, `indent("a\n\nb", 1, true)`, `" a\n\n b"`},
 			call:    callIndent},
-		{Name: "comment", Params: []Param{text, opt("style", KString, `"plain"`), opt("decoration", KString, "of the style")}, Result: KString,
-			Doc:     "text as a comment: plain (#), erlang (%), c (//), cblock (/* */), xml.",
-			Example: []string{`comment("a")`, `"#\n# a\n#"`, `comment("a", "cblock")`, `"/*\n *\n * a\n *\n */"`},
+		{Name: "comment", Params: []Param{text, opt("style", KString, `"plain"`), opt("options", KString|KMap, "of the style")}, Result: KString,
+			Doc:     "text as a comment: plain (#), erlang (%), c (//), cblock (/* */), xml. options is what stands before each line, or a map of some of decoration, beginning, prefix, prefix_count, postfix, postfix_count, end, newline.",
+			Example: []string{`comment("a")`, `"#\n# a\n#"`, `comment("a", "cblock")`, `"/*\n *\n * a\n *\n */"`, `comment("a", "plain", "! ")`, `"!\n! a\n!"`, `comment("a", "plain", {"prefix": "##", "postfix": ""})`, `"##\n# a\n"`},
 			call:    callComment},
 		{Name: "format", Params: []Param{p("format", KString), rest("values", KAny)}, Result: KString, Doc: "the format with its %s, %d, %05.2f, %x replaced by the values, as printf does.",
 			Example: []string{`format("%s-%03d", "a", 7)`, `"a-007"`, `"%.1f%%" | format(12.34)`, `"12.3%"`},
@@ -112,7 +120,7 @@ func textFunctions() []*Function {
 		{Name: "human_readable", Params: []Param{p("size", KText), opt("bits", KBool, "false"), opt("unit", KString|KNull, "the largest")}, Result: KString, Doc: "a number of bytes (or bits) for people.",
 			Example: []string{`human_readable(1048576)`, `"1.00 MB"`, `human_readable(10)`, `"10.00 Bytes"`},
 			call:    callHumanReadable},
-		{Name: "human_to_bytes", Params: []Param{p("size", KText), opt("unit", KString|KNull, "bytes")}, Result: KInt, Doc: "the number of bytes that a size such as 10M says; the units are powers of 1024.",
+		{Name: "human_to_bytes", Params: []Param{p("size", KText), opt("unit", KString|KNull, "bytes"), opt("isbits", KBool, "false")}, Result: KInt, Doc: "the number of bytes that a size such as 10M says; the units are powers of 1024, and KiB is the same as KB. With isbits the number of bits that one such as 10Mb says.",
 			Example: []string{`human_to_bytes("2K")`, `2048`, `human_to_bytes("1.5 GB")`, `1610612736`},
 			call:    callHumanToBytes},
 		{Name: "version", Params: []Param{p("value", KText), p("other", KText), opt("operator", KString, `"=="`), opt("strict", KBool|KNull, "false"), opt("type", KString|KNull, `"loose"`)}, Result: KBool,
@@ -211,25 +219,66 @@ var commentStyles = map[string]struct{ begin, decoration, end string }{
 }
 
 func callComment(c *call) (value.Value, error) {
-	style, ok := commentStyles[c.strOr(1, "plain")]
+	name := c.strOr(1, "plain")
+	style, ok := commentStyles[name]
 	if !ok {
 		return nil, c.errorf("the style is plain, erlang, c, cblock or xml, not %s", describe(c.args[1]))
 	}
-	deco := c.strOr(2, style.decoration)
-	edge := strings.TrimRight(deco, " ")
-	var lines []string
-	if style.begin != "" {
-		lines = append(lines, style.begin)
+	o := value.MapOf("decoration", style.decoration, "beginning", style.begin, "end", style.end,
+		"prefix_count", int64(1), "postfix_count", int64(1), "newline", "\n")
+	given := value.NewMap(0)
+	switch v := c.argAt(2).(type) {
+	case string:
+		given.Set("decoration", v)
+	case *value.Map:
+		given = v
 	}
-	lines = append(lines, edge)
-	for _, l := range strings.Split(c.str(0), "\n") {
-		lines = append(lines, strings.TrimRight(deco+l, " "))
+	edge := style.decoration
+	if d, ok := given.Get("decoration"); ok {
+		edge = value.Text(d)
 	}
-	lines = append(lines, edge)
-	if style.end != "" {
-		lines = append(lines, style.end)
+	o.Set("prefix", strings.TrimRight(edge, " "))
+	o.Set("postfix", strings.TrimRight(edge, " "))
+	for i := range given.Len() {
+		k, v := given.At(i)
+		if _, ok := o.Get(k); !ok {
+			return nil, c.errorf("%q is no option: %s", k, strings.Join(o.Keys(), ", "))
+		}
+		o.Set(k, v)
 	}
-	return strings.Join(lines, "\n"), nil
+	text := func(k string) string { v, _ := o.Get(k); return value.Text(v) }
+	edges := func(k string) (string, error) {
+		v, _ := o.Get(k + "_count")
+		n, ok := v.(int64)
+		if !ok || n < 0 || n > 1000 {
+			return "", c.errorf("%s_count is 0 to 1000", k)
+		}
+		return text(k), c.ev.produce(c.n, int(n)*(len(text(k))+1))
+	}
+	count := func(k string) int { v, _ := o.Get(k); return int(v.(int64)) }
+	nl, deco := text("newline"), text("decoration")
+	var b strings.Builder
+	if s := text("beginning"); s != "" {
+		b.WriteString(s + nl)
+	}
+	prefix, err := edges("prefix")
+	if err != nil {
+		return nil, err
+	}
+	if prefix != "" {
+		b.WriteString(strings.Repeat(strings.TrimSuffix(prefix, nl)+nl, count("prefix_count")))
+	}
+	body := deco + strings.ReplaceAll(c.str(0), nl, nl+deco)
+	b.WriteString(strings.ReplaceAll(body, deco+nl, strings.TrimRight(deco, " ")+nl))
+	postfix, err := edges("postfix")
+	if err != nil {
+		return nil, err
+	}
+	b.WriteString(strings.Repeat(nl+postfix, count("postfix_count")))
+	if s := text("end"); s != "" {
+		b.WriteString(nl + s)
+	}
+	return b.String(), nil
 }
 
 var printfVerb = regexp.MustCompile(`%([-+ #0]*)(\*|\d+)?(?:\.(\d+))?([a-zA-Z%])`)

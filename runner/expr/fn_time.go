@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +63,73 @@ func timeFunctions() []*Function {
 				}
 				return t.Unix(), nil
 			}},
+		{Name: "to_time_unit", Params: []Param{p("text", KText), opt("unit", KString, `"ms"`), opt("year", KNumber, "365"), opt("month", KNumber, "30")}, Result: KFloat,
+			Doc:     "a length of time such as 1h 30m in units of ms, s, min, h, d, w, mo or y; year and month are their days.",
+			Example: []string{`to_time_unit("1h 30m", "min")`, `90.0`, `to_time_unit("2d", "h")`, `48.0`},
+			call:    func(c *call) (value.Value, error) { return c.timeUnit(c.strOr(1, "ms")) }},
+		{Name: "to_seconds", Params: []Param{p("text", KText)}, Result: KFloat, Doc: "the seconds that a length of time such as 1h 30m has.", Example: []string{`to_seconds("1h 30m")`, `5400.0`},
+			call: func(c *call) (value.Value, error) { return c.timeUnit("s") }},
 	}
+}
+
+var timePart = regexp.MustCompile(`^(-?\d+(?:\.\d+)?)\s*([a-z]*)\s*`)
+
+// timeUnit reads a length of time and tells it in a unit.
+func (c *call) timeUnit(unit string) (value.Value, error) {
+	days := func(i int, def float64) float64 {
+		if c.has(i) {
+			return toFloat(c.args[i])
+		}
+		return def
+	}
+	size := func(name string) float64 {
+		switch name = strings.TrimSuffix(name, "s"); name {
+		case "", "sec", "second":
+			return 1
+		case "millisecond", "msec":
+			return 0.001
+		case "m", "min", "minute":
+			return 60
+		case "h", "hour":
+			return 3600
+		case "d", "day":
+			return 86400
+		case "w", "week":
+			return 7 * 86400
+		case "mo", "month":
+			return days(3, 30) * 86400
+		case "y", "year":
+			return days(2, 365) * 86400
+		}
+		return 0
+	}
+	of := func(name string) float64 {
+		if name == "ms" {
+			return 0.001
+		}
+		return size(name)
+	}
+	if of(unit) == 0 {
+		return nil, c.errorf("%q is no unit of time: ms, s, min, h, d, w, mo, y", unit)
+	}
+	rest, total := strings.ToLower(strings.TrimSpace(c.str(0))), 0.0
+	for rest != "" {
+		m := timePart.FindStringSubmatch(rest)
+		if m == nil || of(m[2]) == 0 {
+			return nil, c.fail("such as 1h 30m", "%s is no length of time", describe(c.args[0]))
+		}
+		n, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			return nil, c.errorf("%s is no number", m[1])
+		}
+		if m[2] == "" {
+			total += n * of(unit)
+		} else {
+			total += n * of(m[2])
+		}
+		rest = rest[len(m[0]):]
+	}
+	return strconv.ParseFloat(strconv.FormatFloat(total/of(unit), 'f', 12, 64), 64)
 }
 
 var layouts = map[byte]string{

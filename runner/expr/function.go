@@ -88,7 +88,7 @@ var library = sync.OnceValue(func() []*Function {
 	var all []*Function
 	for _, part := range [][]*Function{
 		coreFunctions(), closureFunctions(), textFunctions(), regexFunctions(), listFunctions(), mapFunctions(),
-		numberFunctions(), codecFunctions(), pathFunctions(), hostFunctions(), timeFunctions(), netFunctions(),
+		groupFunctions(), numberFunctions(), layoutFunctions(), lookupFunctions(), codecFunctions(), pathFunctions(), hostFunctions(), timeFunctions(), netFunctions(),
 	} {
 		all = append(all, part...)
 	}

@@ -93,9 +93,9 @@ func (h *habits) test(i int, t tok) *fix {
 var lookups = map[string]string{
 	"env": "env(%s)", "file": "file(%s)", "pipe": "pipe(%s)", "password": "password(%s)", "template": "template(%s)",
 	"vars": "vars[%s]", "first_found": "first_found(%s)", "fileglob": "fileglob(%s)", "dict": "dict2items(%s)",
-	"varnames": "filter(keys(vars), # matches %s)", "items": "flatten(%s, 1)", "flattened": "flatten(%s)",
+	"varnames": "varnames(%s)", "lines": "lines(%s)", "csvfile": "csvfile(%s)", "ini": "ini(%s)", "items": "flatten(%s, 1)", "flattened": "flatten(%s)",
 	"together": "zip(%s)", "nested": "product(%s)", "subelements": "subelements(%s)", "random_choice": "random(%s)", "list": "%s",
-	"sequence": "range(%s)", "indexed_items": "map(%s, [#index, #])",
+	"sequence": "sequence(%s)", "indexed_items": "map(%s, [#index, #])",
 }
 
 // lookup is lookup("name", …).
@@ -292,17 +292,9 @@ func (h *habits) filter(i int, t tok) *fix {
 			}
 		}
 		return nil
-	case "groupby":
-		if len(args) > 0 {
-			return put("groupBy(%s, .%s)", x, text(0))
-		}
 	case "json_query", "community":
 		f.hint = "write filter(list, .name == …) and map(list, .name)"
 		return f
-	case "extract":
-		if len(args) > 0 {
-			return put("%s[%s]", args[0], x)
-		}
 	case "safe", "unsafe":
 		return put("%s", x)
 	case "attr":
@@ -362,14 +354,14 @@ var renamed = map[string]string{
 	"iterable": "is_iterable", "sequence": "is_sequence", "number": "is_number", "boolean": "is_boolean", "integer": "is_integer",
 	"failed": "x.failed", "succeeded": "not x.failed", "changed": "x.changed", "skipped": "x.skipped",
 	"select": "filter(list, …)", "reject": "filter(list, not …)", "selectattr": "filter(list, .name == …)", "rejectattr": "filter(list, not .name)",
-	"groupby": "groupBy(list, .name)", "extract": "map(keys, values[#])", "json_query": "filter(list, …) and map(list, …)",
-	"toJSON": "to_json", "fromJSON": "from_json", "toBase64": "b64encode", "fromBase64": "b64decode", "uniq": "unique", "concat": "a + b",
+	"json_query": "filter(list, …) and map(list, …)",
+	"toJSON":     "to_json", "fromJSON": "from_json", "toBase64": "b64encode", "fromBase64": "b64decode", "uniq": "unique", "concat": "a + b",
 	"hasPrefix": "a startsWith b", "hasSuffix": "a endsWith b", "trimPrefix": "regex_replace", "trimSuffix": "regex_replace",
 	"indexOf": "findIndex(list, # == x)", "ceil": `round(x, 0, "ceil")`, "floor": `round(x, 0, "floor")`, "mean": "sum(x) / length(x)",
-	"type": "type_debug", "take": "list[:n]", "dict": `{"name": value}`, "namespace": "vars:", "fromPairs": "items2dict", "toPairs": "dict2items",
+	"type": "type_debug", "take": "list[:n]", "namespace": "vars:", "fromPairs": "items2dict", "toPairs": "dict2items",
 	"directory": "is_dir", "isfile": "is_file", "match": "x matches y", "search": "x matches y", "regex": "x matches y",
-	"sha256": `hash(x, "sha256")`, "sha512": `hash(x, "sha512")`, "win_basename": "basename", "vars": "vars[x]", "date": "to_datetime",
-	"zip_longest": "zip", "community.general.json_query": "filter",
+	"sha256": `hash(x, "sha256")`, "sha512": `hash(x, "sha512")`, "vars": "vars[x]", "date": "to_datetime",
+	"community.general.json_query": "filter",
 }
 
 // unknownFunction is the error of a call of a name that is no function.

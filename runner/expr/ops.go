@@ -157,6 +157,11 @@ func order(l, r value.Value) (int, *perr) {
 		if b, ok := r.(string); ok {
 			return strings.Compare(a, b), nil
 		}
+	case bool:
+		if b, ok := r.(bool); ok {
+			number := map[bool]int{true: 1}
+			return cmp3(number[a], number[b]), nil
+		}
 	case value.List:
 		if b, ok := r.(value.List); ok {
 			for i := range min(len(a), len(b)) {
