@@ -13,7 +13,7 @@ import (
 )
 
 // Inventory is all hosts and groups of a run, in the order in which the
-// sources name them. It is not changed after Load, but by AddHost and AddGroup.
+// sources name them. It is not changed after Load, but by AddHost and AddToGroups.
 type Inventory struct {
 	Hosts    []*Host
 	Groups   []*Group // "all" and "ungrouped" come first
@@ -27,6 +27,10 @@ type Inventory struct {
 	readDirs []string         // the folders of the files that were read so far
 	extra    *expr.Layer
 	cache    *expr.Cache // of impure functions in constructed sources
+
+	growing  sync.RWMutex // hosts and groups while a run adds some
+	promised []string     // names that it may add
+	anyName  bool         // it may add any
 
 	mu     sync.Mutex
 	files  map[string]fileVars        // group_vars and host_vars by folder, kind and name
@@ -90,6 +94,8 @@ func newInventory() *Inventory {
 // Host is the host of a name; nil when there is none. The names of this
 // machine (localhost, 127.0.0.1, ::1) are always there.
 func (inv *Inventory) Host(name string) *Host {
+	inv.growing.RLock()
+	defer inv.growing.RUnlock()
 	if h := inv.hosts[name]; h != nil {
 		return h
 	}
@@ -100,10 +106,18 @@ func (inv *Inventory) Host(name string) *Host {
 }
 
 // Has tells whether a source names the host.
-func (inv *Inventory) Has(name string) bool { return inv.hosts[name] != nil }
+func (inv *Inventory) Has(name string) bool {
+	inv.growing.RLock()
+	defer inv.growing.RUnlock()
+	return inv.hosts[name] != nil
+}
 
 // Group is the group of a name; nil when there is none.
-func (inv *Inventory) Group(name string) *Group { return inv.groups[name] }
+func (inv *Inventory) Group(name string) *Group {
+	inv.growing.RLock()
+	defer inv.growing.RUnlock()
+	return inv.groups[name]
+}
 
 func isLocal(name string) bool {
 	return name == "localhost" || name == "127.0.0.1" || name == "::1"

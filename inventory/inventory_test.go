@@ -305,22 +305,48 @@ func TestProgramsAreNoTemplates(t *testing.T) {
 func TestAddHost(t *testing.T) {
 	files(t, "-- hosts --\n[web]\na\n-- group_vars/new.yml --\nx: 1\n")
 	inv := load(t, "hosts")
-	h, changed := inv.AddHost("n", []string{"new", "web"}, Vars{"y": {Node: source.FromValue(int64(2), source.Pos{})}})
+	if others, err := inv.OtherFiles(""); err != nil || len(others) != 1 || others[0].Name != "new" {
+		t.Errorf("got %v %v", others, err)
+	}
+	h, changed := inv.AddHost("n", []string{"new", "web"})
 	if !changed || strings.Join(h.GroupNames(), " ") != "new web" {
 		t.Errorf("got %v %v", changed, h.GroupNames())
 	}
 	vars, err := inv.Vars(h, "")
-	if err != nil || vars["x"].Plain() != int64(1) || vars["y"].Plain() != int64(2) {
+	if err != nil || vars["x"].Plain() != int64(1) {
 		t.Errorf("got %v %v", vars, err)
 	}
 	if hosts, _, _ := inv.Match("web", ""); names(hosts) != "a n" {
 		t.Errorf("got %s", names(hosts))
 	}
-	if _, changed := inv.AddHost("n", []string{"new"}, nil); changed {
+	if _, changed := inv.AddHost("n", []string{"new"}); changed {
 		t.Error("the second time changed something")
 	}
-	if !inv.AddToGroup(inv.Host("a"), "os_debian", "os") || inv.AddToGroup(inv.Host("a"), "os_debian", "os") || !inv.Host("a").In(inv.Group("os")) {
-		t.Error("group_by")
+}
+
+func TestAddToGroups(t *testing.T) {
+	files(t, "-- hosts --\n[web]\na\n")
+	inv := load(t, "hosts")
+	a := inv.Host("a")
+	m := Membership{a, "os_debian", []string{"os", "all"}}
+	if !inv.Changes(m) {
+		t.Error("nothing would change")
+	}
+	if err := inv.AddToGroups([]Membership{m}); err != nil {
+		t.Error(err)
+	}
+	if inv.Changes(m) || !a.In(inv.Group("os")) || strings.Join(a.GroupNames(), " ") != "os os_debian web" {
+		t.Errorf("got %v", a.GroupNames())
+	}
+	if !inv.Changes(Membership{a, "os_debian", []string{"family"}}) {
+		t.Error("a new parent changes nothing")
+	}
+	if err := inv.AddToGroups([]Membership{{a, "os", []string{"os_debian"}}}); err == nil {
+		t.Error("a circle")
+	}
+	inv.Promise([]string{"later"}, false)
+	if _, warns, _ := inv.Match("later,latr", ""); len(warns) != 1 || warns[0].Hint != "did you mean later?" {
+		t.Errorf("got %v", warns)
 	}
 }
 

@@ -3,6 +3,7 @@ package inventory
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,8 @@ import (
 // !part. Only a limit may have @file, a file with a pattern a line. A name
 // that nothing has is a warning, a pattern that cannot be read an error.
 func (inv *Inventory) Match(pattern, limit string) (hosts []*Host, warnings []*source.Error, err error) {
+	inv.growing.RLock()
+	defer inv.growing.RUnlock()
 	m := &matcher{inv: inv}
 	hosts, err = m.evaluate(splitPattern(pattern))
 	if err != nil {
@@ -242,6 +245,9 @@ func (m *matcher) enumerate(expr string) ([]*Host, error) {
 }
 
 func (m *matcher) unknown(expr string) {
+	if m.inv.anyName || slices.Contains(m.inv.promised, expr) {
+		return
+	}
 	e := &source.Error{Msg: "no host or group matches " + expr}
 	var names []string
 	for _, g := range m.inv.Groups {
@@ -250,6 +256,7 @@ func (m *matcher) unknown(expr string) {
 	for _, h := range m.inv.Hosts {
 		names = append(names, h.Name)
 	}
+	names = append(names, m.inv.promised...)
 	if near := source.DidYouMean(expr, names); near != "" {
 		e.Hint = "did you mean " + near + "?"
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -60,6 +61,8 @@ type fileVars struct {
 // playbookDir; "" is nowhere. A file is read when the first host needs it, and
 // once. Beside an error there are the layers that could be read.
 func (inv *Inventory) Layers(h *Host, playbookDir string) ([]Layer, error) {
+	inv.growing.RLock()
+	defer inv.growing.RUnlock()
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	var errs source.Errors
@@ -226,10 +229,31 @@ func (inv *Inventory) varFiles(dir, kind, name string) fileVars {
 
 // dirHas tells from one listing whether a folder may hold variables of a name.
 func (inv *Inventory) dirHas(dir, kind, name string) bool {
-	key := filepath.Join(dir, kind) + "/"
 	if strings.Contains(name, "/") {
 		return true
 	}
+	return inv.listing(dir, kind)[name]
+}
+
+// varNames are the names that a folder holds variables of, sorted.
+func (inv *Inventory) varNames(dir, kind string) []string {
+	var out []string
+	list := inv.listing(dir, kind)
+	for name := range list {
+		end := filepath.Ext(name)
+		twice := end != "" && slices.Contains(varEnds, end) && list[strings.TrimSuffix(name, end)]
+		if !twice && !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, "~") {
+			out = append(out, name)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// listing is what a folder of variable files holds, by name, with and without
+// the ends that such files may have.
+func (inv *Inventory) listing(dir, kind string) map[string]bool {
+	key := filepath.Join(dir, kind) + "/"
 	list, ok := inv.lists[key]
 	if !ok {
 		list = map[string]bool{}
@@ -243,7 +267,7 @@ func (inv *Inventory) dirHas(dir, kind, name string) bool {
 		}
 		inv.lists[key] = list
 	}
-	return list[name]
+	return list
 }
 
 func (inv *Inventory) readVars(path string, isDir bool) fileVars {

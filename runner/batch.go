@@ -209,6 +209,7 @@ func (b *batch) task(ctx context.Context, t *task, hs []*host) {
 		for _, h := range hs {
 			b.run.throttled(ctx, t, h, func() { h.begin(ctx, t) })
 		}
+		b.grow()
 		return
 	}
 	b.announce(t, hs[0])
@@ -224,6 +225,7 @@ func (b *batch) task(ctx context.Context, t *task, hs []*host) {
 		})
 	})
 	b.run.vars.Live()
+	b.grow()
 	b.limits(t, hs)
 }
 

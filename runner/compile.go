@@ -83,8 +83,11 @@ type compiler struct {
 	declared   map[string]bool // by argument specs: known, and set perhaps
 	set        map[string]bool // by set_fact
 	specSeen   map[specKey]bool
-	inTask     *task // being compiled; nil between tasks
-	hostless   bool  // the inventory has mistakes: which hosts there are is not known
+	grown      bool     // a task adds hosts or groups
+	promised   []string // that may be added, by name
+	anyHost    bool     // any may be added
+	inTask     *task    // being compiled; nil between tasks
+	hostless   bool     // the inventory has mistakes: which hosts there are is not known
 }
 
 func (c *compiler) site() {
@@ -120,6 +123,7 @@ func (c *compiler) site() {
 		}
 	}
 	c.inventoryVars()
+	c.otherFiles()
 	c.selectHosts()
 	c.resolveNotify()
 	c.checkSpecs()

@@ -104,6 +104,12 @@ func (c *compiler) task(src *playbook.Task) *task {
 			break
 		}
 		c.args(t)
+		switch {
+		case t.grows():
+			c.growth(t)
+		case t.mod.Name == "include_vars":
+			c.includeVars(t)
+		}
 	}
 	c.asyncWords(t)
 	return t

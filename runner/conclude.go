@@ -174,7 +174,7 @@ func (f *flight) register(m *value.Map, taint *expr.Taint) {
 		return
 	}
 	f.h.env.Set(expr.SetFacts, f.t.register, m, taint, false)
-	f.sets = append(f.sets, setting{expr.SetFacts, f.t.register, m, taint, false})
+	f.sets = append(f.sets, setting{level: expr.SetFacts, name: f.t.register, v: m, taint: taint})
 	f.h.run.learn(taint.All()...)
 }
 
@@ -182,7 +182,7 @@ func (f *flight) register(m *value.Map, taint *expr.Taint) {
 func (f *flight) registerUnknown() {
 	unknown := func(name string) {
 		f.h.env.Set(expr.SetFacts, name, nil, nil, true)
-		f.sets = append(f.sets, setting{expr.SetFacts, name, nil, nil, true})
+		f.sets = append(f.sets, setting{level: expr.SetFacts, name: name, unknown: true})
 	}
 	if f.t.register != "" {
 		unknown(f.t.register)

@@ -21,6 +21,12 @@ func (f *flight) control(it *item) {
 		f.assert(it, done)
 	case "debug":
 		f.debug(it, done)
+	case "add_host":
+		f.addHost(it, done)
+	case "group_by":
+		f.groupBy(it, done)
+	case "include_vars":
+		f.includeVars(it, done)
 	default:
 		f.pure(it, done)
 	}

@@ -83,6 +83,16 @@ type setting struct {
 	v       value.Value
 	taint   *expr.Taint
 	unknown bool
+	def     *expr.Def // instead of v, taint and unknown, when it is not nil
+}
+
+// give sets it for a host.
+func (s setting) give(e *expr.Env) {
+	if s.def != nil {
+		e.SetDef(s.level, s.name, s.def)
+		return
+	}
+	e.Set(s.level, s.name, s.v, s.taint, s.unknown)
 }
 
 // begin evaluates a task and sends what there is to send. Unless the task must
@@ -90,6 +100,11 @@ type setting struct {
 // host fell out before.
 func (h *host) begin(ctx context.Context, t *task) *flight {
 	h.touched = true
+	if h.batch.free() && h.grown != h.run.grown.Load() {
+		h.run.mu.Lock()
+		h.again()
+		h.run.mu.Unlock()
+	}
 	if len(h.queue) > 0 && (len(h.queue) >= maxQueue || h.mustWait(t)) {
 		h.drain(ctx)
 		if !h.goesOn() {
@@ -143,7 +158,7 @@ func (f *flight) waits() bool {
 
 // mustWait tells whether the task may read what an outstanding call registers.
 func (h *host) mustWait(t *task) bool {
-	if t.kw.delegateTo != nil || h.run.o.Check || h.batch.free() && h.batch.play.delegates {
+	if t.kw.delegateTo != nil || t.grows() || h.run.o.Check || h.batch.free() && h.batch.play.delegates {
 		return true
 	}
 	names, all := h.run.p.mayRead(t)

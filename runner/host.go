@@ -19,6 +19,7 @@ type host struct {
 	batch *batch
 	env   *expr.Env
 	dir   string // of the playbook that env was made for
+	grown int64  // the run's, when env was made
 
 	connMu   sync.Mutex
 	conns    map[connKey]link
@@ -89,7 +90,8 @@ func (h *host) prepare(dir string) {
 
 // magicLayer are the variables that the engine sets for the host alone.
 func (h *host) magicLayer() *expr.Layer {
-	names := h.inv.GroupNames()
+	var names []string
+	h.run.p.inv.Read(func() { names = h.inv.GroupNames() })
 	groups := make(value.List, len(names))
 	for i, n := range names {
 		groups[i] = n
@@ -126,19 +128,23 @@ func texts(ss []string) value.List {
 	return out
 }
 
-// groupsValue is the variable groups: every group's hosts, made once a run.
+// groupsValue is the variable groups: every group's hosts, made once, and again when some were added.
 func (r *run) groupsValue() value.Value {
-	r.groupsOnce.Do(func() {
-		m := value.NewMap(len(r.p.inv.Groups))
-		for _, g := range r.p.inv.Groups {
-			var l value.List
-			for _, h := range g.AllHosts() {
-				l = append(l, h.Name)
+	r.groupsMu.Lock()
+	defer r.groupsMu.Unlock()
+	if now := r.grown.Load(); r.groups == nil || r.groupsAt != now {
+		m := value.NewMap(0)
+		r.p.inv.Read(func() {
+			for _, g := range r.p.inv.Groups {
+				var l value.List
+				for _, h := range g.AllHosts() {
+					l = append(l, h.Name)
+				}
+				m.Set(g.Name, l)
 			}
-			m.Set(g.Name, l)
-		}
-		r.groups = m
-	})
+		})
+		r.groups, r.groupsAt = m, now
+	}
 	return r.groups
 }
 

@@ -117,7 +117,7 @@ func (b *batch) runOnce(ctx context.Context, t *task, hs []*host, whole bool) {
 	give := func(hs []*host, sets []setting) {
 		for _, h := range hs {
 			for _, s := range sets {
-				h.env.Set(s.level, s.name, s.v, s.taint, s.unknown)
+				s.give(h.env)
 			}
 		}
 	}

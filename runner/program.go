@@ -35,6 +35,7 @@ type Program struct {
 	shape     sync.RWMutex // what late includes add to: layers and handlers of plays, defs
 	grown     int          // how often they did
 	lates     map[lateKey]*brought
+	lateFiles map[lateKey]*includedVars
 }
 
 // play is a compiled play. Its sections run in order, with a flush of handlers after pre, main and post.
@@ -93,6 +94,7 @@ type task struct {
 	label   string // its name when that is constant
 	kw      keywords
 	role    *playbook.RoleUse
+	vars    *includedVars // of include_vars with constant arguments
 
 	body, rescue, always []*task // of a block
 	block                bool

@@ -8,7 +8,9 @@ import (
 	"math/big"
 	"os"
 	"os/user"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mxplay/mxplay/inventory"
@@ -52,6 +54,7 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 	r := &run{
 		p: p, o: o, vars: expr.NewVars(), cache: expr.NewCache(), hosts: map[string]*host{},
 		store: newStore(), slots: make(chan struct{}, o.Forks),
+		all: slices.Clone(p.all), added: map[addedKey]value.Value{},
 		started: time.Now(), gates: map[*task]chan struct{}{}, once: map[*task][]setting{}, prompts: map[*play]*expr.Layer{},
 	}
 	r.key = make([]byte, 32)
@@ -64,9 +67,11 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 	defer r.close()
 	r.vars.Names = func() []string {
 		var out []string
-		for _, h := range p.inv.Hosts {
-			out = append(out, h.Name)
-		}
+		p.inv.Read(func() {
+			for _, h := range p.inv.Hosts {
+				out = append(out, h.Name)
+			}
+		})
 		return out
 	}
 	r.vars.Find = func(name string) *expr.Env {
@@ -129,8 +134,14 @@ type run struct {
 	hosts   map[string]*host
 	started time.Time
 
-	groupsOnce sync.Once
-	groups     value.Value
+	groups   value.Value // at groupsAt
+	groupsAt int64
+	groupsMu sync.Mutex
+
+	all    []*inventory.Host      // of all plays, added ones too
+	grown  atomic.Int64           // how often the inventory did
+	growth []inventory.Membership // that group_by asked for and that are not there yet
+	added  map[addedKey]value.Value
 }
 
 func (r *run) close() {
@@ -176,7 +187,7 @@ func whoAmI() string {
 
 // play runs one play, batch by batch.
 func (r *run) play(ctx context.Context, p *play) error {
-	hosts := p.hosts
+	hosts := r.hostsOf(p)
 	if p.shuffle {
 		hosts = append([]*inventory.Host(nil), hosts...)
 		for i := len(hosts) - 1; i > 0; i-- {
@@ -214,6 +225,9 @@ func (r *run) play(ctx context.Context, p *play) error {
 		return err
 	}
 	r.mu.Lock()
+	for _, h := range r.hosts {
+		h.again()
+	}
 	r.dir, r.dirs = p.dir, []string{r.p.loader.Join(p.dir, "files"), p.dir}
 	r.mu.Unlock()
 	of := batches(sizes, len(all))
@@ -271,7 +285,7 @@ func (r *run) recap(ctx context.Context) *report.Recap {
 	if ctx.Err() != nil {
 		out.Stopped = "interrupted"
 	}
-	for _, x := range r.p.all {
+	for _, x := range r.all {
 		h := r.host(x)
 		if !h.touched {
 			continue

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -131,7 +132,7 @@ func (c *compiler) selectHosts() {
 		for _, h := range hs {
 			allowed[h.Name] = true
 		}
-		if len(hs) == 0 && !c.hostless {
+		if len(hs) == 0 && !c.hostless && !(c.grown && len(warns) == 0) {
 			e := &source.Error{Msg: fmt.Sprintf("--limit %s matches no host", limit)}
 			if len(warns) > 0 {
 				e.Hint = warns[0].Hint
@@ -203,25 +204,30 @@ func (c *compiler) warn(pos source.Pos, warns []*source.Error) {
 	}
 }
 
+// inOrder sorts hosts as a word says; shuffle is for each run. It is false for no such word.
+func inOrder(hs []*inventory.Host, word value.Value) bool {
+	switch word {
+	case "inventory", "shuffle", nil:
+	case "sorted":
+		sort.SliceStable(hs, func(i, j int) bool { return hs[i].Name < hs[j].Name })
+	case "reverse_sorted":
+		sort.SliceStable(hs, func(i, j int) bool { return hs[i].Name > hs[j].Name })
+	case "reverse_inventory":
+		slices.Reverse(hs)
+	default:
+		return false
+	}
+	return true
+}
+
 // order sorts a play's hosts as its order says.
 func order(p *play, c *compiler) {
 	if p.order == nil {
 		return
 	}
 	v, _ := p.order.Constant()
-	switch v {
-	case "inventory", nil:
-	case "sorted":
-		sort.SliceStable(p.hosts, func(i, j int) bool { return p.hosts[i].Name < p.hosts[j].Name })
-	case "reverse_sorted":
-		sort.SliceStable(p.hosts, func(i, j int) bool { return p.hosts[i].Name > p.hosts[j].Name })
-	case "reverse_inventory":
-		for i, j := 0, len(p.hosts)-1; i < j; i, j = i+1, j-1 {
-			p.hosts[i], p.hosts[j] = p.hosts[j], p.hosts[i]
-		}
-	case "shuffle":
-		p.shuffle = true
-	default:
+	p.shuffle = v == "shuffle"
+	if !inOrder(p.hosts, v) {
 		pos := p.src.Order.Pos
 		c.errs.Add(pos, source.Errorf(pos, "order is inventory, reverse_inventory, sorted, reverse_sorted or shuffle, not %s", value.Short(v, 30)))
 	}

@@ -4,6 +4,7 @@ package builtin
 
 import (
 	"github.com/mxplay/mxplay/modules"
+	addhost "github.com/mxplay/mxplay/modules/add_host"
 	aptrepo "github.com/mxplay/mxplay/modules/apt_repo"
 	"github.com/mxplay/mxplay/modules/assert"
 	asyncstatus "github.com/mxplay/mxplay/modules/async_status"
@@ -16,6 +17,8 @@ import (
 	"github.com/mxplay/mxplay/modules/file"
 	geturl "github.com/mxplay/mxplay/modules/get_url"
 	"github.com/mxplay/mxplay/modules/group"
+	groupby "github.com/mxplay/mxplay/modules/group_by"
+	includevars "github.com/mxplay/mxplay/modules/include_vars"
 	"github.com/mxplay/mxplay/modules/json"
 	"github.com/mxplay/mxplay/modules/lineinfile"
 	pkg "github.com/mxplay/mxplay/modules/package"
@@ -42,6 +45,7 @@ import (
 // Tasks are all kinds of task, by name.
 func Tasks() []*modules.Task {
 	return []*modules.Task{
+		addhost.Task(),
 		aptrepo.Task(),
 		assert.Task(),
 		asyncstatus.Task(),
@@ -54,6 +58,8 @@ func Tasks() []*modules.Task {
 		file.Task(),
 		geturl.Task(),
 		group.Task(),
+		groupby.Task(),
+		includevars.Task(),
 		json.Task(),
 		lineinfile.Task(),
 		pkg.Task(),
