@@ -283,6 +283,15 @@ func matchFunc(expr string) (func(string) bool, error) {
 	return r.MatchString, nil
 }
 
+// Glob tells whether a shell pattern, or a plain name, means a text.
+func Glob(pattern, text string) bool {
+	if pattern == text {
+		return true
+	}
+	r, err := regexp.Compile(globRegexp(pattern))
+	return err == nil && r.MatchString(text)
+}
+
 // globRegexp is a shell pattern as a regular expression, by the rules of
 // Python's fnmatch: a [ that is not closed stands for itself.
 func globRegexp(s string) string {

@@ -165,9 +165,11 @@ func (b *batch) refresh() {
 
 func (b *batch) node(ctx context.Context, t *task, hs []*host) {
 	switch {
+	case b.run.p.before[t]:
 	case t.block:
 		b.block(ctx, t, hs)
 	case !t.handler && !b.run.p.selected(t.tags):
+	case !b.step(ctx, t, hs):
 	case t.include != nil:
 		b.include(ctx, t, hs)
 	case t.src.Module == "meta":

@@ -31,7 +31,8 @@ type Options struct {
 	Shipped                            fs.FS  // the playbooks that come with the program
 	ShippedName                        string // the NAME of NAME:/site.yml
 	ForceHandlers                      bool
-	NoHosts                            bool // --syntax-check: a site without hosts will do
+	StartAt                            string // --start-at-task
+	NoHosts                            bool   // --syntax-check: a site without hosts will do
 }
 
 // Compile reads and checks everything: playbooks, roles, inventory, templates.
@@ -129,6 +130,7 @@ func (c *compiler) site() {
 	c.checkSpecs()
 	c.checkNames()
 	c.checkTags()
+	c.startAt()
 	c.p.Warnings = append(c.p.Warnings, inv.Warnings...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -212,6 +213,18 @@ func options(t testing.TB, line string) (Options, RunOptions) {
 			o.User = next()
 		case "-f":
 			ro.Forks, _ = strconv.Atoi(next())
+		case "--start-at-task":
+			o.StartAt = next()
+		case "--step":
+			answers := strings.Split(next(), "")
+			ro.Step = func(string, string) (Step, error) {
+				if len(answers) == 0 {
+					return StepNo, io.EOF
+				}
+				a := answers[0]
+				answers = answers[1:]
+				return map[string]Step{"y": StepYes, "c": StepRest}[a], nil
+			}
 		case "--pending-handlers":
 			ro.PendingHandlers = true
 		case "--force-handlers":
@@ -247,6 +260,14 @@ func runLine(t testing.TB, c *cloud, line string) string {
 		return b.String() + "exit 2\n"
 	}
 	s := &script{redact: &report.Redactor{}, diff: ro.Diff}
+	if answer := ro.Step; answer != nil {
+		ro.Step = func(task, host string) (Step, error) {
+			s.mu.Lock()
+			s.printf("asked: %s\n", strings.TrimSuffix(task+" on "+host, " on "))
+			s.mu.Unlock()
+			return answer(task, host)
+		}
+	}
 	if o.NoHosts {
 		s.printf("compiled\n")
 		return s.b.String()

@@ -18,14 +18,16 @@ import (
 type Program struct {
 	Warnings []*source.Error
 
-	opts   Options
-	inv    *inventory.Inventory
-	plays  []*play
-	extra  *expr.Layer
-	mods   map[string]*modules.Task
-	loader *playbook.Loader
-	defs   map[string][]*expr.Def // all definitions of each name, for what a call must wait for
-	all    []*inventory.Host      // hosts of any play that -l leaves
+	opts      Options
+	inv       *inventory.Inventory
+	plays     []*play
+	extra     *expr.Layer
+	mods      map[string]*modules.Task
+	loader    *playbook.Loader
+	defs      map[string][]*expr.Def // all definitions of each name, for what a call must wait for
+	before    map[*task]bool         // what stands before --start-at-task
+	firstPlay int                    // the play that it stands in
+	all       []*inventory.Host      // hosts of any play that -l leaves
 
 	mu        sync.Mutex
 	files     map[string]*tmplFile

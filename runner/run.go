@@ -34,6 +34,8 @@ type RunOptions struct {
 	// BecomePassword and Password are asked once, when the first host needs them; nil: there is none.
 	BecomePassword func() (string, error)
 	Password       func() (string, error)
+	// Step asks before each task; nil: none is asked about. Host is "" when all of a batch are meant.
+	Step func(task, host string) (Step, error)
 	// Prompt asks for what vars_prompt names; nil: nobody can be asked.
 	Prompt func(Prompt) (string, error)
 
@@ -57,6 +59,7 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 		all: slices.Clone(p.all), added: map[addedKey]value.Value{},
 		started: time.Now(), gates: map[*task]chan struct{}{}, once: map[*task][]setting{}, prompts: map[*play]*expr.Layer{},
 	}
+	r.steps.ask = o.Step
 	r.key = make([]byte, 32)
 	_, _ = rand.Read(r.key)
 	ro := o.Remote
@@ -89,12 +92,12 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 		r.o.Report.Notice(&report.Notice{Level: "warning", Text: w.Msg, Err: w})
 	}
 	var err, fatal error
-	for _, pl := range p.plays {
+	for _, pl := range p.plays[p.firstPlay:] {
 		if r.prompts[pl], err = r.ask(pl); err != nil {
 			return nil, err
 		}
 	}
-	for _, pl := range p.plays {
+	for _, pl := range p.plays[p.firstPlay:] {
 		if ctx.Err() != nil || r.stop {
 			break
 		}
@@ -126,8 +129,9 @@ type run struct {
 	gates   map[*task]chan struct{} // of throttle
 	once    map[*task][]setting     // what tasks with once: true set
 	prompts map[*play]*expr.Layer   // what was asked for
-	stop    bool                    // the rest of the run does not happen
-	why     string                  // it was stopped
+	steps   steps
+	stop    bool   // the rest of the run does not happen
+	why     string // it was stopped
 
 	dir     string // of the playbook at work
 	mu      sync.Mutex

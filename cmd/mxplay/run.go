@@ -26,7 +26,7 @@ type runFlags struct {
 	forks, verbose                         int
 	askBecome, askPass                     bool
 	becomeFile, passFile                   string
-	pending                                bool
+	pending, step                          bool
 	output                                 string
 	timeout                                int
 	silence                                time.Duration
@@ -73,6 +73,8 @@ playbooks that come with mxplay are named mxplay:NAME, as in mxplay:site.yml.`,
 	f.BoolVar(&o.listTasks, "list-tasks", false, "show the tasks of each play and end")
 	f.BoolVar(&o.listTags, "list-tags", false, "show the tags of each play and end")
 	f.BoolVar(&o.syntax, "syntax-check", false, "check the playbooks and end")
+	f.StringVar(&x.StartAt, "start-at-task", "", "begin with the first task of this `NAME`, which may be a pattern or \"role : name\"; what stands before it does not run")
+	f.BoolVar(&o.step, "step", false, "ask before each task: y runs it, n does not, c runs it and all that follow")
 	f.IntVarP(&o.forks, "forks", "f", 50, "at most `N` hosts at work at a time")
 	f.BoolVar(&x.ForceHandlers, "force-handlers", false, "run a host's handlers even when a task failed there")
 	f.BoolVar(&o.pending, "pending-handlers", false, "run the handlers too that an earlier run notified on a host and did not come to run there")
@@ -178,6 +180,10 @@ func (p *program) carryOut(ctx context.Context, prog *runner.Program, o *runFlag
 		rep = term
 	}
 	defer rep.Close()
+	step, err := stepper(o.step, term)
+	if err != nil {
+		return badInput(err)
+	}
 	prompt := func(text string) (string, error) {
 		if term != nil {
 			defer term.Pause()()
@@ -204,6 +210,7 @@ func (p *program) carryOut(ctx context.Context, prog *runner.Program, o *runFlag
 		BecomePassword: secret(asker(o.becomeFile, o.askBecome, "become password:")),
 		Password:       secret(asker(o.passFile, o.askPass, "ssh password:")),
 		Prompt:         prompter(term),
+		Step:           step,
 		Remote: remote.Options{
 			Agents: agents(p.agents), Ask: prompt, Silence: o.silence, Redial: time.Minute,
 			ConnectTimeout: time.Duration(o.timeout) * time.Second, HostKeyChecking: o.hostKeys,

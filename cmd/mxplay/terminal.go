@@ -92,6 +92,34 @@ func prompter(t *report.Terminal) func(runner.Prompt) (string, error) {
 	}
 }
 
+// stepper asks whether a task is to run, as --step says; nil without that.
+func stepper(on bool, t *report.Terminal) (func(task, host string) (runner.Step, error), error) {
+	if !on {
+		return nil, nil
+	}
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil, errors.New("--step asks before each task, and there is no terminal to ask on")
+	}
+	_ = tty.Close()
+	return func(task, host string) (runner.Step, error) {
+		if t != nil {
+			defer t.Pause()()
+		}
+		if host != "" {
+			task += " on " + host
+		}
+		s, err := askOpenly("Perform task: " + task + " (N)o/(y)es/(c)ontinue:")
+		switch strings.ToLower(strings.TrimSpace(s)) {
+		case "y", "yes":
+			return runner.StepYes, err
+		case "c", "continue":
+			return runner.StepRest, err
+		}
+		return runner.StepNo, err
+	}, nil
+}
+
 // askOpenly gets a line from the person at the terminal, who sees what is typed.
 func askOpenly(prompt string) (string, error) {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
