@@ -85,9 +85,21 @@ func TestModules(t *testing.T) {
 func files(s *stage) {
 	t := s.t
 	s.reaches("files", "state=present")
-	got := sh(t, s.l, s.host, `cd /srv/mods; stat -c '%a %U:%G %n' etc/deep etc/text etc/twin secret tls.key touched; readlink link; stat -c %h hard
+	got := sh(t, s.l, s.host, `cd /srv/mods; find tree | LC_ALL=C sort; stat -c '%a %U:%G %n' tree/sub tree/sub/run.sh etc/deep etc/text etc/twin secret tls.key touched; readlink link; stat -c %h hard
 		cat lines block; getent passwd mods; id -nG mods | tr ' ' '\n' | sort | xargs; cat etc/data.json; grep -c . etc/large; ls www/.well-known/matrix | xargs; head -c 36 key.asc`)
-	want := `750 mods:mods etc/deep
+	want := `tree
+tree/readme
+tree/sub
+tree/sub/empty
+tree/sub/run.sh
+tree/tree
+tree/tree/readme
+tree/tree/sub
+tree/tree/sub/empty
+tree/tree/sub/run.sh
+750 mods:root tree/sub
+755 mods:root tree/sub/run.sh
+750 mods:mods etc/deep
 640 mods:mods etc/text
 600 root:mods etc/twin
 640 root:mods secret

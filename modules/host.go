@@ -173,6 +173,25 @@ type Content struct {
 	Size   int64  `json:"size"`
 	Mode   string `json:"mode,omitempty"` // of the source file, "0644"
 	Inline []byte `json:"inline,omitempty"`
+	// Dir tells that it is a folder, which has no bytes of its own. Tree is all
+	// that is below it, a folder before what it holds; the Name of each is its
+	// path below the folder.
+	Dir  bool      `json:"dir,omitempty"`
+	Tree []Content `json:"tree,omitempty"`
+}
+
+// Files are the contents with bytes: c itself, or those of a folder.
+func (c Content) Files() []Content {
+	if !c.Dir {
+		return []Content{c}
+	}
+	var out []Content
+	for _, e := range c.Tree {
+		if !e.Dir {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // User is an account.

@@ -36,6 +36,7 @@ type Type struct {
 	// Remote names a boolean argument beside a content: where that is true, the value is a path on the host and
 	// nothing is read here: the content is its Name alone.
 	Remote string
+	Folder bool // of a content: a folder is taken too, with all that is below it
 	Expr   bool // the argument is an expression, or a list of them, that must hold (assert.that)
 }
 
@@ -58,7 +59,7 @@ type Field struct {
 //
 // Tags: json:"name" (the name), alias:"a,b", required:"true",
 // default:"present", enum:"present,absent", doc:"...", secret:"true",
-// private:"true", from:"file" and remote:"remote_src" (on a Content), expr:"true", freeform:"true".
+// private:"true", from:"file", remote:"remote_src" and folder:"true" (on a Content), expr:"true", freeform:"true".
 // A field tagged free:"true" json:"-" marks a struct that takes any other key too
 // (set_fact), which it reads with an UnmarshalJSON of its own.
 type Spec struct {
@@ -144,6 +145,7 @@ func specOf(t reflect.Type) *Spec {
 		f.Type.Expr = sf.Tag.Get("expr") == "true"
 		f.Type.From = sf.Tag.Get("from")
 		f.Type.Remote = sf.Tag.Get("remote")
+		f.Type.Folder = sf.Tag.Get("folder") == "true"
 		if f.Type.Kind == ContentT && f.Type.From == "" {
 			panic(fmt.Sprintf("modules: %s.%s is content and has no from tag", t, sf.Name))
 		}

@@ -209,6 +209,9 @@ func (c *compiler) content(t *task, a *arg, v value.Value) error {
 		return err
 	}
 	if st, err := c.loader.Stat(path); err == nil && st.IsDir() {
+		if a.field.Type.Folder {
+			return nil
+		}
 		return &source.Error{Msg: name + " is a folder", Hint: "name its files one by one, in a loop"}
 	}
 	a.file, err = c.p.file(path, from == "template")

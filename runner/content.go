@@ -87,6 +87,9 @@ func (h *host) fileContent(t *task, a *arg, env *expr.Env, name string, plain ma
 		if err != nil {
 			return nil, err
 		}
+		if st, err := h.run.p.loader.Stat(path); err == nil && st.IsDir() && a.field.Type.Folder {
+			return h.run.folder(path, name)
+		}
 		if f, err = h.run.p.file(path, from == "template"); err != nil {
 			return nil, err
 		}
@@ -109,16 +112,8 @@ func (h *host) fileContent(t *task, a *arg, env *expr.Env, name string, plain ma
 			return &made{unknown: true}, nil
 		}
 		m = h.run.content(f.path, []byte(value.Text(res.Value)), res.Taint)
-	} else if b, err := h.run.p.shippedFile(f.path); err != nil {
-		return nil, source.OSError(f.path, err)
-	} else if b != nil {
-		m = h.run.content(f.path, b, nil)
-	} else {
-		c, done, err := h.run.store.file(f.path, info.Size())
-		if err != nil {
-			return nil, err
-		}
-		m.content, m.done = &c, done
+	} else if m.content, m.done, err = h.run.bytesOf(f.path, info.Size()); err != nil {
+		return nil, err
 	}
 	m.content.Name, m.content.Mode = source.ShortName(f.path), fmt.Sprintf("%04o", info.Mode().Perm())
 	return m, nil

@@ -14,13 +14,13 @@ import (
 
 // Args are what a playbook says.
 type Args struct {
-	Src       *modules.Content `json:"src" from:"file" remote:"remote_src" doc:"file on the controller, searched in files/; with remote_src a path on the host"`
+	Src       *modules.Content `json:"src" from:"file" remote:"remote_src" folder:"true" doc:"file or folder on the controller, searched in files/; of a folder that ends in / what it holds is copied, else the folder itself; with remote_src a file on the host"`
 	Content   *modules.Content `json:"content" from:"text" doc:"the text of the file, instead of src"`
 	Dest      modules.FilePath `json:"dest" required:"true" doc:"where it goes; a directory, or a path that ends in /, takes it under the name of src"`
 	RemoteSrc bool             `json:"remote_src" default:"false" doc:"src is on the host already"`
 	Force     bool             `json:"force" default:"true" doc:"replace a file that is there and differs"`
 	Follow    bool             `json:"follow" default:"false" doc:"where dest is a symbolic link, write what it leads to instead of replacing it"`
-	DirMode   modules.Mode     `json:"directory_mode" doc:"permissions of directories made because dest ends in /"`
+	DirMode   modules.Mode     `json:"directory_mode" doc:"permissions of directories that are made on the way or, of a folder, below dest"`
 	place.Args
 }
 
@@ -60,6 +60,7 @@ type State struct {
 	src     []byte // the host's own source
 	srcMode string
 	missing bool // the host's own source
+	below   []part
 }
 
 // Task is the module.
@@ -69,7 +70,8 @@ func Task() *modules.Task {
 		Doc: `Puts a file or a text on the host.
 
 The file is written beside its place and moved there, so that nobody sees half of it. Bytes cross the network only
-when the host's file differs. Folders are not copied: loop over their files.`,
+when the host's file differs. Of a folder each file is looked at by itself; links in it are followed, and what only the
+host has stays.`,
 		Example: `
 - name: a file from files/
   copy: {src: log.yaml, dest: /etc/matrix-synapse/log.yaml, owner: root, group: matrix-synapse, mode: "0640"}
@@ -78,6 +80,8 @@ when the host's file differs. Folders are not copied: loop over their files.`,
     dest: /etc/motd
     content: |
       welcome
+- name: what the folder files/site/ holds, with its folders
+  copy: {src: site/, dest: /var/www/site, owner: www-data, mode: "0644", directory_mode: "0755"}
 - name: keep the old file and test the new one
   copy: {src: sudoers, dest: /etc/sudoers.d/ops, mode: "0440", validate: visudo -cf %s, backup: true}
 `,
@@ -107,6 +111,9 @@ func (a Args) file(s State) place.File {
 
 func check(ctx context.Context, r modules.Reader, a Args) (State, error) {
 	var s State
+	if a.Src != nil && a.Src.Dir {
+		return lookFolder(ctx, r, a)
+	}
 	name := ""
 	if a.Src != nil {
 		name = a.Src.Name
@@ -141,6 +148,9 @@ func check(ctx context.Context, r modules.Reader, a Args) (State, error) {
 func plan(a Args, s State) ([]modules.Step, error) {
 	if s.missing {
 		return nil, modules.NotYetf("src %s does not exist on the host", a.Src.Name)
+	}
+	if a.Src != nil && a.Src.Dir {
+		return planFolder(a, s)
 	}
 	return a.file(s).Plan(s.seen)
 }

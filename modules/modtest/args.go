@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -190,10 +191,14 @@ func content(h *Host, from string, n *source.Node, files map[string]string) (jso
 	case "file", "template":
 		name := value.Text(n.Value)
 		data, ok := files[name]
-		if !ok {
-			return nil, fmt.Errorf("the case has no file %q", name)
+		switch {
+		case ok:
+			c = h.Give(name, []byte(data))
+		default:
+			if c = folder(h, name, files); len(c.Tree) == 0 {
+				return nil, fmt.Errorf("the case has no file %q", name)
+			}
 		}
-		c = h.Give(name, []byte(data))
 	case "text":
 		if n.Kind != source.Scalar {
 			b, err := value.JSON(n.Plain())
@@ -220,4 +225,24 @@ func content(h *Host, from string, n *source.Node, files map[string]string) (jso
 		return nil, fmt.Errorf("content from %q", from)
 	}
 	return json.Marshal(c)
+}
+
+// folder is the content of a folder, from the names of the case's files.
+func folder(h *Host, name string, files map[string]string) modules.Content {
+	c := modules.Content{Name: name, Dir: true}
+	seen := map[string]bool{".": true}
+	for _, f := range slices.Sorted(maps.Keys(files)) {
+		below, ok := strings.CutPrefix(f, strings.TrimSuffix(name, "/")+"/")
+		if !ok {
+			continue
+		}
+		var dirs []modules.Content
+		for d := path.Dir(below); !seen[d]; d = path.Dir(d) {
+			seen[d] = true
+			dirs = append([]modules.Content{{Name: d, Dir: true, Mode: "0755"}}, dirs...)
+		}
+		e := h.Give(below, []byte(files[f]))
+		c.Tree = append(append(c.Tree, dirs...), e)
+	}
+	return c
 }

@@ -133,15 +133,20 @@ func (a *Agent) fetchAll(ctx context.Context, dir string, c *wire.Call, i int, t
 	defer h.close()
 	for _, f := range t.Args.Fields {
 		var k modules.Content
-		if f.Type.Kind != modules.ContentT || json.Unmarshal(args[f.Name], &k) != nil || int64(len(k.Inline)) == k.Size {
+		if f.Type.Kind != modules.ContentT || json.Unmarshal(args[f.Name], &k) != nil {
 			continue
 		}
-		file, err := os.OpenFile(contentPath(dir, k.Hash), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(h.contentTo(ctx, k, file), file.Close()); err != nil {
-			return err
+		for _, k := range k.Files() {
+			if int64(len(k.Inline)) == k.Size {
+				continue
+			}
+			file, err := os.OpenFile(contentPath(dir, k.Hash), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(h.contentTo(ctx, k, file), file.Close()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
