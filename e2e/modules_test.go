@@ -71,6 +71,7 @@ func TestModules(t *testing.T) {
 				args := append(login.args, "-e", "ansible_user="+login.user)
 				stage := func(t *testing.T) *stage { return &stage{t, l, name, args} }
 				t.Run("files as "+login.user, func(t *testing.T) { files(stage(t)) })
+				t.Run("daily as "+login.user, func(t *testing.T) { daily(stage(t)) })
 				t.Run("units as "+login.user, func(t *testing.T) { units(stage(t)) })
 				t.Run("packages as "+login.user, func(t *testing.T) { packages(stage(t)) })
 				t.Run("postgres as "+login.user, func(t *testing.T) { postgres(stage(t)) })
@@ -125,6 +126,11 @@ adm mods mods-sys
 	}
 	s.reaches("files", "state=absent")
 	sh(t, s.l, s.host, "test ! -e /srv/mods && ! getent passwd mods && ! getent group mods mods-sys")
+}
+
+func daily(s *stage) {
+	s.reaches("daily", "state=present")
+	s.reaches("daily", "state=absent")
 }
 
 func units(s *stage) {

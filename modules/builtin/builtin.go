@@ -15,6 +15,7 @@ import (
 	"github.com/mxplay/mxplay/modules/debug"
 	"github.com/mxplay/mxplay/modules/fail"
 	"github.com/mxplay/mxplay/modules/file"
+	"github.com/mxplay/mxplay/modules/find"
 	geturl "github.com/mxplay/mxplay/modules/get_url"
 	"github.com/mxplay/mxplay/modules/group"
 	groupby "github.com/mxplay/mxplay/modules/group_by"
@@ -56,6 +57,7 @@ func Tasks() []*modules.Task {
 		debug.Task(),
 		fail.Task(),
 		file.Task(),
+		find.Task(),
 		geturl.Task(),
 		group.Task(),
 		groupby.Task(),
