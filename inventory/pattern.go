@@ -38,6 +38,19 @@ func (inv *Inventory) Match(pattern, limit string) (hosts []*Host, warnings []*s
 	return hosts, m.warnings, nil
 }
 
+// Limited are the hosts that a limit leaves, of all, implicit ones included. It may hold @file.
+func (inv *Inventory) Limited(limit string) (hosts []*Host, warnings []*source.Error, err error) {
+	inv.growing.RLock()
+	defer inv.growing.RUnlock()
+	parts, err := limitParts(limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	m := &matcher{inv: inv}
+	hosts, err = m.evaluate(parts)
+	return hosts, m.warnings, err
+}
+
 // limitParts splits a limit and reads its @files.
 func limitParts(limit string) ([]string, error) {
 	var out []string

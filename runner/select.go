@@ -122,7 +122,7 @@ func (c *compiler) selectHosts() {
 	limit := strings.Join(c.p.opts.Limit, ",")
 	var allowed map[string]bool
 	if limit != "" {
-		hs, warns, err := c.p.inv.Match(limit, "")
+		hs, warns, err := c.p.inv.Limited(limit)
 		if err != nil {
 			c.errs.Add(source.Pos{File: "--limit"}, err)
 			return

@@ -63,7 +63,7 @@ playbooks that come with mxplay are named mxplay:NAME, as in mxplay:site.yml.`,
 	f.SortFlags = false
 	x := &o.compile
 	f.StringArrayVarP(&x.Inventory, "inventory", "i", nil, "`SOURCE` of hosts: file, folder, program, or names with commas between; may be given again")
-	f.StringArrayVarP(&x.Limit, "limit", "l", nil, "only hosts of this `PATTERN`; @FILE reads it from a file")
+	f.StringArrayVarP(&x.Limit, "limit", "l", nil, "only hosts of this `PATTERN`; @FILE reads it from a file, @failed are the hosts that failed or were unreachable in the last run of the same playbooks and inventory (a file of that name is @./failed)")
 	f.StringArrayVarP(&x.ExtraVars, "extra-vars", "e", nil, "`VARS` that win over all others: name=value, {json}, or @FILE")
 	f.StringArrayVarP(&x.Tags, "tags", "t", nil, "only tasks with one of these `TAGS`")
 	f.StringArrayVar(&x.SkipTags, "skip-tags", nil, "no tasks with one of these `TAGS`")
@@ -116,6 +116,10 @@ func (p *program) run(ctx context.Context, o *runFlags) error {
 		return badInput(errors.New("--forks must be 1 at least"))
 	}
 	x := o.compile
+	x.Limit = slices.Clone(x.Limit)
+	if err := withFailed(&x); err != nil {
+		return badInput(err)
+	}
 	x.Tags, x.SkipTags = splitCommas(x.Tags), splitCommas(x.SkipTags)
 	x.Tasks, x.Shipped, x.ShippedName = p.tasks, p.shipped, "mxplay"
 	x.NoHosts = o.syntax
@@ -218,6 +222,7 @@ func (p *program) carryOut(ctx context.Context, prog *runner.Program, o *runFlag
 		},
 	}
 	sum, err := prog.Run(ctx, ro)
+	p.remember(o, sum)
 	if err != nil {
 		if errors.Is(err, runner.ErrInterrupted) {
 			return &exitError{code: report.ExitInterrupted}
