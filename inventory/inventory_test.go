@@ -368,57 +368,6 @@ func TestConcurrent(t *testing.T) {
 	wg.Wait()
 }
 
-func FuzzINI(f *testing.F) {
-	for _, s := range []string{"[web]\na b=c\n", "[a:children]\nb\n[b]\n", "[a:vars]\nx=[1, 'y']\n[a]\n", "w[01:03] x='y z' # c\n", "[a:children]\nb\n[b:children]\na\n", "h:22\n[fe80::1]:2\n"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if strings.Count(s, "[") > 3 {
-			return // ranges multiply
-		}
-		inv := newInventory()
-		if err := readINI(inv, source.NewFile("hosts", []byte(s)), "hosts"); err != nil {
-			for line := range strings.SplitSeq(messages(err), "; ") {
-				if line == "" {
-					t.Errorf("%q: an empty message", s)
-				}
-			}
-			return
-		}
-		inv.finish()
-		if _, err := ListJSON(inv, View{}); err != nil {
-			t.Errorf("%q: %v", s, err)
-		}
-		if _, err := Graph(inv, View{ShowVars: true}); err != nil {
-			t.Errorf("%q: %v", s, err)
-		}
-	})
-}
-
-func FuzzMatch(f *testing.F) {
-	for _, s := range []string{"all", "web:&db:!a", "~w.", "web[0:1]", "w[!a]*", "@x", "a,b", "fe80::1", "[", "!"} {
-		f.Add(s)
-	}
-	inv := newInventory()
-	if err := readINI(inv, source.NewFile("hosts", []byte("[web]\na\nb\n[db]\nb\nc\n")), "hosts"); err != nil {
-		f.Fatal(err)
-	}
-	inv.finish()
-	f.Fuzz(func(t *testing.T, s string) {
-		hosts, _, err := inv.Match(s, "")
-		if err != nil && err.Error() == "" {
-			t.Errorf("%q: an empty message", s)
-		}
-		seen := map[string]bool{}
-		for _, h := range hosts {
-			if seen[h.Name] {
-				t.Errorf("%q: %s twice", s, h.Name)
-			}
-			seen[h.Name] = true
-		}
-	})
-}
-
 func BenchmarkThousandHosts(b *testing.B) {
 	var s strings.Builder
 	s.WriteString("-- hosts --\n")

@@ -20,7 +20,12 @@ func (inv *Inventory) Match(pattern, limit string) (hosts []*Host, warnings []*s
 	inv.growing.RLock()
 	defer inv.growing.RUnlock()
 	m := &matcher{inv: inv}
-	hosts, err = m.evaluate(splitPattern(pattern))
+	parts := splitPattern(pattern)
+	if len(parts) == 0 && pattern != "" {
+		// nothing but signs is a slip, and must not mean all hosts
+		return nil, nil, &source.Error{Msg: "the pattern " + strconv.Quote(pattern) + " names no host"}
+	}
+	hosts, err = m.evaluate(parts)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -26,10 +26,17 @@ type script struct {
 	errs source.Errors
 	seen []*Host // in the order in which the answer names them
 	at   map[*Host]bool
+
+	call func(args ...string) (*source.Node, error)
 }
 
 func readScript(inv *Inventory, path string) error {
 	s := &script{inv: inv, path: path, src: path, at: map[*Host]bool{}}
+	s.call = s.run
+	return s.read()
+}
+
+func (s *script) read() error {
 	root, err := s.call("--list")
 	if err != nil {
 		return err
@@ -70,8 +77,8 @@ func readScript(inv *Inventory, path string) error {
 	return s.errs.Err()
 }
 
-// call runs the program and reads what it prints.
-func (s *script) call(args ...string) (*source.Node, error) {
+// run runs the program and reads what it prints.
+func (s *script) run(args ...string) (*source.Node, error) {
 	path, err := filepath.Abs(s.path)
 	if err != nil {
 		return nil, err
@@ -121,8 +128,12 @@ func (s *script) fail(n *source.Node, format string, args ...any) {
 }
 
 func (s *script) group(f source.Field) {
-	g := s.inv.group(f.Key, f.KeyPos)
 	n := f.Value
+	if f.Key == "" {
+		s.fail(n, "the name of the group is empty")
+		return
+	}
+	g := s.inv.group(f.Key, f.KeyPos)
 	switch {
 	case n.Kind == source.List:
 		s.hosts(g, n)

@@ -67,6 +67,9 @@ func parseArguments(s string) (arguments, error) {
 }
 
 func (a *arguments) take(c byte, v string) error {
+	if v = strings.TrimSpace(v); v == "" {
+		return fmt.Errorf("-%c needs a value", c)
+	}
 	switch c {
 	case 'o':
 		key, value, ok := cutOption(v)

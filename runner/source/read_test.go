@@ -204,7 +204,7 @@ func FuzzReadYAML(f *testing.F) {
 			var es Errors
 			es.Add(Pos{}, err)
 			for _, e := range es {
-				if e.Pos.Line < 1 || e.Pos.Col < 1 || e.Msg == "" {
+				if e.Pos.Line < 1 || e.Pos.Col < 1 || e.Msg == "" || e.Pos.Line > endLine(data) {
 					t.Errorf("%q: no place in %+v", data, e)
 				}
 			}
@@ -216,6 +216,40 @@ func FuzzReadYAML(f *testing.F) {
 		}
 		for _, d := range docs {
 			checkPositions(t, d)
+			checkInside(t, d, endLine(data))
+			v := d.Plain()
+			out, err := EmitYAML(v, 2)
+			if err != nil {
+				continue // binary
+			}
+			again, err := ReadYAML("t", out)
+			if err != nil || len(again) != 1 || !value.Equal(again[0].Plain(), v) {
+				t.Errorf("%q\nis written as\n%s\nand not read as the same: %v", data, out, err)
+			}
 		}
 	})
+}
+
+// endLine is the line behind the last one.
+func endLine(data []byte) int {
+	f := NewFile("t", data)
+	return f.PosOf(len(data)).Line + 1
+}
+
+// checkInside holds that every node and key stands inside the file.
+func checkInside(t *testing.T, n *Node, end int) {
+	t.Helper()
+	in := func(p Pos) {
+		if p.Line < 1 || p.Col < 1 || p.Line > end {
+			t.Fatalf("%s is no place in\n%q", p, n.file.Data)
+		}
+	}
+	in(n.Pos)
+	for _, e := range n.Items {
+		checkInside(t, e, end)
+	}
+	for _, f := range n.Fields {
+		in(f.KeyPos)
+		checkInside(t, f.Value, end)
+	}
 }

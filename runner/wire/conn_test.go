@@ -242,37 +242,3 @@ func TestSecondWriterAfterError(t *testing.T) {
 		}
 	}
 }
-
-func FuzzRecv(f *testing.F) {
-	f.Add(AppendFrame(nil, Frame{Type: THello, Body: []byte(`{"pid":1}`)}))
-	f.Add(AppendFrame(AppendFrame(nil, Frame{Type: TResult | more, Stream: 3, Body: []byte(`{"id"`)}), Frame{Type: TResult, Stream: 3, Body: []byte(`:1}`)}))
-	f.Add(AppendFrame(nil, Frame{Type: TBlob | more, Stream: 1}))
-	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		c := NewConn(bytes.NewReader(b), io.Discard)
-		total := 0
-		for {
-			fr, err := c.Recv()
-			if err != nil {
-				break
-			}
-			total += len(fr.Body)
-		}
-		if total > len(b) {
-			t.Fatalf("%d bytes out of %d", total, len(b))
-		}
-	})
-}
-
-func FuzzReadFrame(f *testing.F) {
-	f.Add(AppendFrame(nil, Frame{Type: TBlob, Stream: 9, Body: []byte("x")}))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		fr, err := ReadFrame(bytes.NewReader(b))
-		if err != nil {
-			return
-		}
-		if got := AppendFrame(nil, fr); !bytes.Equal(got, b[:len(got)]) {
-			t.Fatalf("%x became %x", b, got)
-		}
-	})
-}
