@@ -36,7 +36,7 @@ names       = $(foreach h,$(1),$(firstword $(subst :, ,$(h))))
 # tally shows what go test says and keeps count.
 TALLY      := bin/tally -keep bin/tests
 
-.PHONY: build agents dist tools lint cross unit editor-test lab-test test demo demo-down lab lab-down docs bench clean
+.PHONY: build agents dist tools lint cross unit editor-test lab-test test demo demo-down lab lab-down docs bench scale clean
 
 build: bin/mxplay
 
@@ -144,6 +144,10 @@ docs:
 # A run without changes beside a script that only looks, and beside Ansible.
 bench: build
 	$(GO) run ./e2e/bench -limits
+
+# What large sites cost, up to 1,000 roles and hosts; fails above 2 s of processor time or 400 MB.
+scale: build
+	$(GO) run ./e2e/scale -limits
 
 clean:
 	rm -rf bin dist $(AGENTS)/*.gz $(AGENTS)/manifest.json

@@ -49,60 +49,108 @@ func (c *compiler) noteSpec(r *playbook.RoleUse) {
 }
 
 // checkSpecs refuses constant values that a role's specs do not take, and
-// variables that a role requires and nothing sets for a host of the play.
+// variables that a role requires and nothing sets for a host of the play. What
+// it costs goes with the options and the variables, not with their product.
 func (c *compiler) checkSpecs() {
-	hosts := map[*play]map[*inventory.Host]map[string]*expr.Def{}
+	if len(c.specs) == 0 {
+		return
+	}
+	options := map[string]bool{}
 	for _, u := range c.specs {
-		if hosts[u.play] == nil {
-			hosts[u.play] = c.hostVars(u.play)
+		for _, o := range u.use.Spec.Options {
+			options[o.Name] = true
 		}
-		shared := map[string]*expr.Def{}
-		for _, ls := range [][]*expr.Layer{u.play.layers, u.layers, {c.p.extra}} {
-			for _, l := range ls {
-				if l == nil {
-					continue
-				}
-				for name, d := range l.Vars {
-					shared[name] = d
-				}
-			}
+	}
+	shared := map[*play]map[string]*expr.Def{}
+	hosts := map[string]map[string]map[*inventory.Host]*expr.Def{}
+	for _, u := range c.specs {
+		p := u.play
+		if shared[p] == nil {
+			shared[p] = winners(p.layers, options)
+		}
+		if hosts[p.dir] == nil {
+			hosts[p.dir] = c.hostVars(p.dir, options)
 		}
 		for _, o := range u.use.Spec.Options {
-			c.checkOption(u, o, shared, hosts[u.play])
+			d := shared[p][o.Name]
+			for _, l := range append(u.layers[:len(u.layers):len(u.layers)], c.p.extra) {
+				if l != nil && l.Vars[o.Name] != nil {
+					d = l.Vars[o.Name]
+				}
+			}
+			c.checkOption(u, o, d, hosts[p.dir][o.Name])
 		}
 	}
 }
 
-// hostVars are what the inventory sets for each host of a play, the winner of each name.
-func (c *compiler) hostVars(p *play) map[*inventory.Host]map[string]*expr.Def {
-	out := map[*inventory.Host]map[string]*expr.Def{}
-	for _, h := range p.hosts {
-		ls, err := c.p.inv.Layers(h, p.dir)
-		if err != nil {
-			continue // reported before
+// winners are the definitions of the names asked for, that of the last layer each.
+func winners(ls []*expr.Layer, names map[string]bool) map[string]*expr.Def {
+	out := map[string]*expr.Def{}
+	for _, l := range ls {
+		if l == nil {
+			continue
 		}
-		vars := map[string]*expr.Def{}
-		for _, l := range ls {
-			for name, d := range c.p.invLayer(l).Vars {
-				vars[name] = d
+		for name, d := range l.Vars {
+			if names[name] {
+				out[name] = d
 			}
 		}
-		out[h] = vars
 	}
 	return out
 }
 
-func (c *compiler) checkOption(u *specUse, o *playbook.Option, shared map[string]*expr.Def, hosts map[*inventory.Host]map[string]*expr.Def) {
-	if d := shared[o.Name]; d != nil {
-		c.checkGiven(u, o, d)
+// hostVars are what the inventory sets of the names asked for, by name and
+// host, as a playbook in dir sees it: the winner of each.
+func (c *compiler) hostVars(dir string, names map[string]bool) map[string]map[*inventory.Host]*expr.Def {
+	of := map[*expr.Layer]map[string]*expr.Def{} // hosts share the layers of their groups
+	out := map[string]map[*inventory.Host]*expr.Def{}
+	seen := map[*inventory.Host]bool{}
+	for _, p := range c.p.plays {
+		if p.dir != dir {
+			continue
+		}
+		for _, h := range p.hosts {
+			if seen[h] {
+				continue
+			}
+			seen[h] = true
+			ls, err := c.p.inv.Layers(h, dir)
+			if err != nil {
+				continue // reported before
+			}
+			for _, l := range ls {
+				x := c.p.invLayer(l)
+				if of[x] == nil {
+					of[x] = winners([]*expr.Layer{x}, names)
+				}
+				for name, d := range of[x] {
+					if out[name] == nil {
+						out[name] = map[*inventory.Host]*expr.Def{}
+					}
+					out[name][h] = d
+				}
+			}
+		}
+	}
+	return out
+}
+
+// checkOption checks what the play and its roles set, and what the inventory
+// sets for the hosts.
+func (c *compiler) checkOption(u *specUse, o *playbook.Option, given *expr.Def, hosts map[*inventory.Host]*expr.Def) {
+	if given != nil {
+		c.checkGiven(u, o, given)
+	}
+	if len(hosts) == 0 && (given != nil || !o.Required) {
+		return
 	}
 	var without []string
 	for _, h := range u.play.hosts {
-		d := hosts[h][o.Name]
+		d := hosts[h]
 		if d != nil {
 			c.checkGiven(u, o, d)
 		}
-		if d == nil && shared[o.Name] == nil {
+		if d == nil && given == nil {
 			without = append(without, h.Name)
 		}
 	}

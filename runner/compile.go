@@ -39,7 +39,7 @@ type Options struct {
 // No host is touched. The error is source.Errors: all mistakes, sorted by place.
 func Compile(o Options) (*Program, error) {
 	c := newCompiler(&Program{
-		opts: o, mods: map[string]*modules.Task{}, files: map[string]*tmplFile{}, stands: map[*expr.Template]string{}, invLayers: map[string]*expr.Layer{},
+		opts: o, mods: map[string]*modules.Task{}, files: map[string]*tmplFile{}, stands: map[*expr.Template]string{}, invLayers: map[invLayerKey]*expr.Layer{},
 		lates: map[lateKey]*brought{}, defs: map[string][]*expr.Def{},
 	})
 	for _, t := range o.Tasks {
@@ -56,7 +56,7 @@ func newCompiler(p *Program) *compiler {
 	return &compiler{
 		p: p, loader: p.loader, known: map[string]bool{}, registers: map[string][]*task{},
 		roleDone: map[*playbook.RoleUse][]*expr.Layer{}, tagsSeen: map[string]bool{}, levels: map[levelKey]*expr.Layer{},
-		handlersOf: map[string]bool{}, declared: map[string]bool{}, set: map[string]bool{}, specSeen: map[specKey]bool{},
+		handlersOf: map[string]bool{}, declared: map[string]bool{}, set: map[string]bool{}, specSeen: map[specKey]bool{}, words: map[*source.Node]*expr.Def{}, tagLists: map[*source.Node][]string{}, results: map[*modules.Task]expr.Type{}, constant: map[string]bool{},
 	}
 }
 
@@ -84,11 +84,15 @@ type compiler struct {
 	declared   map[string]bool // by argument specs: known, and set perhaps
 	set        map[string]bool // by set_fact
 	specSeen   map[specKey]bool
-	grown      bool     // a task adds hosts or groups
-	promised   []string // that may be added, by name
-	anyHost    bool     // any may be added
-	inTask     *task    // being compiled; nil between tasks
-	hostless   bool     // the inventory has mistakes: which hosts there are is not known
+	grown      bool                        // a task adds hosts or groups
+	promised   []string                    // that may be added, by name
+	anyHost    bool                        // any may be added
+	inTask     *task                       // being compiled; nil between tasks
+	hostless   bool                        // the inventory has mistakes: which hosts there are is not known
+	words      map[*source.Node]*expr.Def  // constant words of levels
+	tagLists   map[*source.Node][]string   // of constant tags
+	results    map[*modules.Task]expr.Type // of a task without a loop
+	constant   map[string]bool             // names that have a constant among their definitions
 }
 
 func (c *compiler) site() {
@@ -186,9 +190,19 @@ func (c *compiler) layer(l *expr.Layer) *expr.Layer {
 	return l
 }
 
+// define notes a definition of a variable. Of those that are constants one a
+// name is kept: they read nothing, and there are as many as hosts.
 func (c *compiler) define(name string, d *expr.Def) {
+	err := d.Compile()
+	_, constant := d.Constant()
+	if constant && err == nil {
+		if c.constant[name] {
+			return
+		}
+		c.constant[name] = true
+	}
 	c.p.defs[name] = append(c.p.defs[name], d)
-	if err := d.Compile(); err != nil {
+	if err != nil {
 		c.errs.Add(d.Pos, err)
 		return
 	}
@@ -213,7 +227,24 @@ func (c *compiler) tree(n *source.Node) *expr.Def {
 		c.errs.Add(n.Pos, err)
 		return nil
 	}
-	c.checks = append(c.checks, check{def: d, task: c.inTask, proven: c.proven})
+	if _, constant := d.Constant(); !constant {
+		c.checks = append(c.checks, check{def: d, task: c.inTask, proven: c.proven})
+	}
+	return d
+}
+
+// shared is tree for a word of a level, which all tasks below see: a constant
+// is made once for them.
+func (c *compiler) shared(n *source.Node) *expr.Def {
+	if d := c.words[n]; d != nil {
+		return d
+	}
+	d := c.tree(n)
+	if d != nil {
+		if _, constant := d.Constant(); constant {
+			c.words[n] = d
+		}
+	}
 	return d
 }
 

@@ -43,7 +43,7 @@ func (c *compiler) task(src *playbook.Task) *task {
 		}
 		if l.Kind == playbook.BlockLevel || l.Kind == playbook.TaskLevel || l.Kind == playbook.ImportLevel {
 			for _, n := range l.Notify {
-				t.notify = append(t.notify, c.tree(n))
+				t.notify = append(t.notify, c.shared(n))
 			}
 		}
 	}
@@ -194,7 +194,7 @@ func (c *compiler) keywords(t *task) {
 	near := func(get func(*playbook.Keywords) *source.Node) *expr.Def {
 		for l := &t.src.Level; l != nil; l = l.Up {
 			if n := get(&l.Keywords); n != nil {
-				return c.tree(n)
+				return c.shared(n)
 			}
 		}
 		return nil
@@ -231,7 +231,7 @@ func (c *compiler) keywords(t *task) {
 	}
 	for _, l := range chain(&t.src.Level) {
 		for _, n := range l.Environment {
-			k.env = append(k.env, c.tree(n))
+			k.env = append(k.env, c.shared(n))
 		}
 	}
 }
@@ -283,6 +283,9 @@ func nodeText(n *source.Node) (string, bool) {
 
 // tagNames are the tags of a node; -e may be read in them.
 func (c *compiler) tagNames(n *source.Node) []string {
+	if out, ok := c.tagLists[n]; ok {
+		return out
+	}
 	r, err := expr.NodeDef(n, nil).Eval(&expr.Context{Scope: layerScope{c.p.extra}})
 	if err != nil {
 		c.errs.Add(n.Pos, err)
@@ -300,5 +303,6 @@ func (c *compiler) tagNames(n *source.Node) []string {
 			}
 		}
 	}
+	c.tagLists[n] = out
 	return out
 }

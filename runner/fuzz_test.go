@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/mxplay/mxplay/runner/playbook"
 	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
@@ -90,7 +91,7 @@ func FuzzExtraVars(f *testing.F) {
 		if strings.HasPrefix(s, "@") {
 			return // would be a file
 		}
-		c := newCompiler(&Program{})
+		c := newCompiler(&Program{loader: playbook.New(playbook.Options{})})
 		l := c.extraVars([]string{s})
 		for _, e := range c.errs {
 			if e.Msg == "" {

@@ -108,11 +108,23 @@ func common() map[string]expr.Type {
 	}
 }
 
-// resultType is the type of what a task registers.
-func resultType(t *task) expr.Type {
+// resultType is the type of what a task registers, which is not to be changed.
+func (c *compiler) resultType(t *task) expr.Type {
 	if t.mod == nil {
 		return expr.Any
 	}
+	plain := t.loop == nil && t.async == nil
+	if r, ok := c.results[t.mod]; plain && ok {
+		return r
+	}
+	r := newResultType(t)
+	if plain {
+		c.results[t.mod] = r
+	}
+	return r
+}
+
+func newResultType(t *task) expr.Type {
 	one := specType(t.mod.Result)
 	if t.async != nil {
 		one = asyncType(t, one)
@@ -178,7 +190,7 @@ func (c *compiler) checkNames() {
 	for name, ts := range c.registers {
 		var u expr.Type
 		for i, t := range ts {
-			if r := resultType(t); i == 0 {
+			if r := c.resultType(t); i == 0 {
 				u = r
 			} else {
 				u = u.Union(r)

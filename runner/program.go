@@ -32,7 +32,7 @@ type Program struct {
 	mu        sync.Mutex
 	files     map[string]*tmplFile
 	stands    map[*expr.Template]string // the path of each template file
-	invLayers map[string]*expr.Layer
+	invLayers map[invLayerKey]*expr.Layer
 	lateMu    sync.Mutex
 	shape     sync.RWMutex // what late includes add to: layers and handlers of plays, defs
 	grown     int          // how often they did

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/mxplay/mxplay/e2e/scale/site"
@@ -37,4 +38,31 @@ func BenchmarkCompile(b *testing.B) {
 			}
 		})
 	}
+}
+
+// What a compile does, counted in allocations and their bytes, grows with the
+// site and no faster: ten times the roles and hosts are at most twelve times the work.
+func TestCompileIsLinear(t *testing.T) {
+	count := func(n int) (objects, bytes uint64) {
+		o := largeSite(t, n)
+		return allocated(func() {
+			if _, err := Compile(o); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	objects, bytes := count(30)
+	manyObjects, manyBytes := count(300)
+	if manyObjects > 12*objects || manyBytes > 12*bytes {
+		t.Errorf("ten times the site: %d allocations instead of %d, %d bytes instead of %d", manyObjects, objects, manyBytes, bytes)
+	}
+}
+
+// allocated is what f allocates, on all goroutines.
+func allocated(f func()) (objects, bytes uint64) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.Mallocs - before.Mallocs, after.TotalAlloc - before.TotalAlloc
 }

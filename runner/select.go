@@ -235,18 +235,21 @@ func order(p *play, c *compiler) {
 
 // inventoryVars notes the names that the inventory sets for the hosts of the plays.
 func (c *compiler) inventoryVars() {
-	seen := map[string]bool{}
+	seen := map[*expr.Layer]bool{}
+	dirs := map[string]bool{}
 	for _, p := range c.p.plays {
+		if dirs[p.dir] {
+			continue
+		}
+		dirs[p.dir] = true
 		for _, h := range c.p.inv.Hosts {
 			ls, err := c.p.inv.Layers(h, p.dir)
 			c.lostFiles(err)
 			for _, l := range ls {
-				key := fmt.Sprint(l.Level, l.Name, l.File)
-				if seen[key] {
-					continue
+				if x := c.p.invLayer(l); !seen[x] {
+					seen[x] = true
+					c.layer(x)
 				}
-				seen[key] = true
-				c.layer(c.p.invLayer(l))
 			}
 		}
 	}
@@ -256,7 +259,7 @@ func (c *compiler) inventoryVars() {
 func (p *Program) invLayer(l inventory.Layer) *expr.Layer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := fmt.Sprint(l.Level, "\x00", l.Name, "\x00", l.File)
+	key := invLayerKey{l.Level, l.Name, l.File}
 	if x := p.invLayers[key]; x != nil {
 		return x
 	}
@@ -271,6 +274,11 @@ func (p *Program) invLayer(l inventory.Layer) *expr.Layer {
 	}
 	p.invLayers[key] = x
 	return x
+}
+
+type invLayerKey struct {
+	level      inventory.Level
+	name, file string
 }
 
 var invLevels = map[inventory.Level]expr.Level{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -126,7 +127,7 @@ func (p *program) run(ctx context.Context, o *runFlags) error {
 	if list := os.Getenv("MXPLAY_ROLES_PATH"); list != "" {
 		x.RolePaths = append(x.RolePaths, strings.Split(list, string(os.PathListSeparator))...)
 	}
-	prog, err := runner.Compile(x)
+	prog, err := compile(x)
 	if err != nil {
 		p.complain(err)
 		fmt.Fprintf(p.err, "%s; nothing was touched\n", mistakes(err))
@@ -139,6 +140,15 @@ func (p *program) run(ctx context.Context, o *runFlags) error {
 		return p.list(prog, o)
 	}
 	return p.carryOut(ctx, prog, o)
+}
+
+// compile compiles with the collector at half its usual zeal: nearly all that
+// is made stays, and to look at it again and again costs most of the time.
+func compile(o runner.Options) (*runner.Program, error) {
+	if os.Getenv("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(200))
+	}
+	return runner.Compile(o)
 }
 
 // list answers the flags that look at a program without running it.

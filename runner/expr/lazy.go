@@ -3,6 +3,7 @@ package expr
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/mxplay/mxplay/runner/source"
@@ -126,7 +127,7 @@ func compileNode(n *source.Node, es *source.Errors) defNode {
 			v := compileNode(f.Value, es)
 			_, c := v.(*defConst)
 			var name *Template
-			if !n.Unsafe {
+			if !n.Unsafe && strings.ContainsAny(f.Key, "{}") {
 				t, err := ParseString(f.Key, func(int) source.Pos { return f.KeyPos })
 				es.Add(f.KeyPos, err)
 				if err == nil && !t.code.plain {
@@ -145,8 +146,8 @@ func compileNode(n *source.Node, es *source.Errors) defNode {
 		return &defVault{n}
 	}
 	s, ok := n.Value.(string)
-	if !ok || n.Unsafe {
-		return &defConst{n.Value}
+	if !ok || n.Unsafe || !strings.ContainsAny(s, "{}") {
+		return &defConst{n.Value} // nothing in it can be a template
 	}
 	t, err := ParseString(s, NodeLocator(n))
 	if err != nil {

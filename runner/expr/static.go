@@ -354,8 +354,8 @@ func (s *static) name(id *identNode, members []string, guarded bool) (Type, bool
 	if !guarded && s.proven.has(id.name) {
 		guarded = true
 	}
-	s.refs = append(s.refs, Ref{Name: id.name, Path: members, Pos: s.o.pos(id.offset()), Guarded: guarded})
 	if s.env == nil {
+		s.refs = append(s.refs, Ref{Name: id.name, Path: members, Pos: s.o.pos(id.offset()), Guarded: guarded})
 		return Any, true
 	}
 	t, ok := s.env.TypeOf(id.name)
