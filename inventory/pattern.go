@@ -103,6 +103,15 @@ func splitPattern(s string) []string {
 	return out
 }
 
+// JoinPatterns makes one pattern of a list of them, each taken apart by itself.
+func JoinPatterns(list []string) string {
+	var parts []string
+	for _, p := range list {
+		parts = append(parts, splitPattern(p)...)
+	}
+	return strings.Join(parts, ",")
+}
+
 type matcher struct {
 	inv      *Inventory
 	warnings []*source.Error

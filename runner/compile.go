@@ -11,6 +11,7 @@ import (
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/playbook"
 	"github.com/mxplay/mxplay/runner/source"
+	"github.com/mxplay/mxplay/runner/value"
 )
 
 // Options are what Compile works from: the command line, in its words.
@@ -33,6 +34,7 @@ type Options struct {
 	ForceHandlers                      bool
 	StartAt                            string // --start-at-task
 	NoHosts                            bool   // --syntax-check: a site without hosts will do
+	AllUses                            bool   // a role that is named twice stands twice in the program, for lists
 }
 
 // Compile reads and checks everything: playbooks, roles, inventory, templates.
@@ -177,6 +179,39 @@ func (s layerScope) Lookup(name string) (expr.Bound, bool, error) {
 	}
 	r, err := d.Eval(&expr.Context{Scope: s})
 	return expr.Bound{Value: r.Value, Taint: r.Taint}, err == nil, err
+}
+
+// playScope is a Scope over what a play sets itself, and the command line.
+type playScope struct {
+	extra *expr.Layer
+	play  []*expr.Layer
+}
+
+func (s playScope) Lookup(name string) (expr.Bound, bool, error) {
+	d := s.extra.Vars[name]
+	var best *expr.Layer
+	for _, l := range s.play {
+		if e := l.Vars[name]; e != nil && s.extra.Vars[name] == nil && (best == nil || l.Level >= best.Level) {
+			best, d = l, e
+		}
+	}
+	if d == nil {
+		return expr.Bound{}, false, nil
+	}
+	r, err := d.Eval(&expr.Context{Scope: s})
+	return expr.Bound{Value: r.Value, Taint: r.Taint}, err == nil, err
+}
+
+// title is the play's name, or its hosts where it has none that can be made out before the run.
+func (p *Program) title(pl *play) string {
+	if pl.name == nil {
+		return pl.on
+	}
+	res, err := pl.name.Eval(&expr.Context{Scope: playScope{p.extra, p.layersOf(pl)}})
+	if err != nil || value.Text(res.Value) == "" {
+		return pl.on
+	}
+	return value.Text(res.Value)
 }
 
 // layer notes that a layer's names can be set, and parses its templates.

@@ -19,7 +19,7 @@ func (c *compiler) role(r *playbook.RoleUse, done map[string]bool) []*task {
 	var out []*task
 	key := roleKey(r)
 	once := (r.Dep || r.Up.Kind == playbook.PlayLevel) && !r.Def.Meta.AllowDuplicates
-	if once && done[key] {
+	if once && done[key] && !c.p.opts.AllUses {
 		return nil
 	}
 	for _, d := range r.Deps {

@@ -5,9 +5,6 @@ import (
 	"io"
 	"sort"
 	"strings"
-
-	"github.com/mxplay/mxplay/runner/expr"
-	"github.com/mxplay/mxplay/runner/value"
 )
 
 // List prints the plays with their hosts, tasks or tags, as ansible-playbook
@@ -28,26 +25,19 @@ func (p *Program) List(w io.Writer, hosts, tasks, tags bool) error {
 }
 
 func (p *Program) listPlay(w io.Writer, n int, pl *play, hosts, tasks, tags bool) {
-	patterns := patternsOf(pl)
-	name := strings.Join(patterns, ",")
-	if pl.name != nil {
-		if res, err := pl.name.Eval(&expr.Context{Scope: layerScope{p.extra}}); err == nil {
-			name = value.Text(res.Value)
-		}
-	}
+	name := p.title(pl)
 	var own []string
 	c := newCompiler(p)
 	for _, t := range pl.src.Tags {
 		own = append(own, c.tagNames(t)...)
 	}
-	fmt.Fprintf(w, "\n  play #%d (%s): %s\tTAGS: [%s]", n, strings.Join(patterns, ","), name, strings.Join(uniq(own), ","))
+	fmt.Fprintf(w, "\n  play #%d (%s): %s\tTAGS: [%s]\n", n, pl.on, name, strings.Join(uniq(own), ","))
 	if hosts {
-		fmt.Fprintf(w, "\n    pattern: %s\n    hosts (%d):", pyList(patterns), len(pl.hosts))
+		fmt.Fprintf(w, "    pattern: %s\n    hosts (%d):\n", pyList(pl.patterns), len(pl.hosts))
 		for _, h := range pl.hosts {
-			fmt.Fprintf(w, "\n      %s", h.Name)
+			fmt.Fprintf(w, "      %s\n", h.Name)
 		}
 	}
-	fmt.Fprintln(w)
 	if !tasks && !tags {
 		return
 	}
@@ -77,39 +67,22 @@ func (p *Program) listPlay(w io.Writer, n int, pl *play, hosts, tasks, tags bool
 	if tags {
 		fmt.Fprintf(w, "      TASK TAGS: [%s]\n", strings.Join(uniq(all), ", "))
 	}
-	fmt.Fprintln(w)
 }
 
-// listName is a task's name as it was written, with its role.
+// listName is a task's name as it was written, with its role; one without a
+// name is called by the word that says what it does, as that was written.
 func listName(t *task) string {
-	name := t.label
-	if name == "" && t.src.Name != nil {
-		name, _ = t.src.Name.Value.(string)
+	name := ""
+	if t.src.Name != nil {
+		name = t.src.Name.Raw
 	}
 	switch {
-	case name != "":
-	case t.include != nil:
-		name = t.include.src.Word
-	default:
-		name = t.src.Module
-	}
-	if t.role != nil {
+	case name == "":
+		return t.src.ModuleAs
+	case t.role != nil:
 		return t.role.Def.Name + " : " + name
 	}
 	return name
-}
-
-func patternsOf(pl *play) []string {
-	var out []string
-	switch v := pl.src.Hosts.Plain().(type) {
-	case value.List:
-		for _, x := range v {
-			out = append(out, value.Text(x))
-		}
-	default:
-		out = []string{value.Text(v)}
-	}
-	return out
 }
 
 func pyList(ss []string) string {

@@ -46,7 +46,8 @@ type play struct {
 	name     *expr.Def
 	pattern  *expr.Def
 	hosts    []*inventory.Host
-	on       string // the pattern, evaluated
+	on       string   // the pattern, evaluated
+	patterns []string // its parts, as hosts: lists them
 	pre      []*task
 	main     []*task // roles, then tasks
 	post     []*task

@@ -200,15 +200,7 @@ func (r *run) play(ctx context.Context, p *play) error {
 			}
 		}
 	}
-	name := ""
-	if p.name != nil {
-		if res, err := p.name.Eval(&expr.Context{Scope: layerScope{r.p.extra}}); err == nil {
-			name = value.Text(res.Value)
-		}
-	}
-	if name == "" {
-		name = p.on
-	}
+	name := r.p.title(p)
 	var all []*host
 	for _, h := range hosts {
 		x := r.host(h)

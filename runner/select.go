@@ -161,8 +161,12 @@ func (c *compiler) selectHosts() {
 		} else {
 			parts = append(parts, value.Text(r.Value))
 		}
-		p.on = strings.Join(parts, ",")
-		hs, warns, err := c.p.inv.Match(p.on, "")
+		p.patterns, p.on = parts, strings.Join(parts, ",")
+		on := p.on
+		if len(parts) > 1 {
+			on = inventory.JoinPatterns(parts)
+		}
+		hs, warns, err := c.p.inv.Match(on, "")
 		if err != nil {
 			c.errs.Add(pos, err)
 			continue

@@ -18,6 +18,9 @@ import (
 
 // TestMain makes the test binary the tool itself when a script calls it.
 func TestMain(m *testing.M) {
+	if os.Getenv("MXPLAY_ITSELF") != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){
 		"mxplay":      main,
 		"mxplay-bare": func() { os.Exit(mxplay(os.Args[1:], fstest.MapFS{})) },
