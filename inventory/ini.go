@@ -179,6 +179,9 @@ func (r *ini) undeclared() {
 			e.Hint = fmt.Sprintf("define it: [%s]", name)
 			if near := source.DidYouMean(name, names); near != "" {
 				e.Hint = "did you mean " + near + "?"
+				if g := r.inv.groups[near]; g != nil && !g.Pos.IsZero() {
+					e.Hint = fmt.Sprintf("did you mean %s (%s)?", near, g.Pos)
+				}
 			}
 		}
 		r.errs = append(r.errs, es...)

@@ -27,6 +27,7 @@ func (c *compiler) specDefaults(r *playbook.RoleUse) *expr.Layer {
 	}
 	var fs []source.Field
 	for _, o := range r.Spec.Options {
+		c.options[o.Name] = o
 		if o.Default != nil {
 			fs = append(fs, source.Field{Key: o.Name, KeyPos: o.Pos, Value: o.Default})
 		} else {

@@ -59,6 +59,8 @@ func newCompiler(p *Program) *compiler {
 		p: p, loader: p.loader, known: map[string]bool{}, registers: map[string][]*task{},
 		roleDone: map[*playbook.RoleUse][]*expr.Layer{}, tagsSeen: map[string]bool{}, levels: map[levelKey]*expr.Layer{},
 		handlersOf: map[string]bool{}, declared: map[string]bool{}, set: map[string]bool{}, specSeen: map[specKey]bool{}, words: map[*source.Node]*expr.Def{}, tagLists: map[*source.Node][]string{}, results: map[*modules.Task]expr.Type{}, constant: map[string]bool{},
+		defined: map[string]int{}, setBy: map[string][]*task{}, loopNames: map[string]bool{},
+		options: map[string]*playbook.Option{},
 	}
 }
 
@@ -84,17 +86,28 @@ type compiler struct {
 	inPlay     *play
 	specs      []*specUse
 	declared   map[string]bool // by argument specs: known, and set perhaps
+	options    map[string]*playbook.Option
 	set        map[string]bool // by set_fact
 	specSeen   map[specKey]bool
-	grown      bool                        // a task adds hosts or groups
-	promised   []string                    // that may be added, by name
-	anyHost    bool                        // any may be added
-	inTask     *task                       // being compiled; nil between tasks
-	hostless   bool                        // the inventory has mistakes: which hosts there are is not known
 	words      map[*source.Node]*expr.Def  // constant words of levels
 	tagLists   map[*source.Node][]string   // of constant tags
 	results    map[*modules.Task]expr.Type // of a task without a loop
 	constant   map[string]bool             // names that have a constant among their definitions
+	grown      bool                        // a task adds hosts or groups
+	promised   []string                    // that may be added, by name
+	anyHost    bool                        // any may be added
+	inTask     *task                       // being compiled; nil between tasks
+	magic      map[string]expr.Type
+
+	defined   map[string]int     // how many definitions each name has
+	setBy     map[string][]*task // tasks that register a name or set it as a fact
+	loopNames map[string]bool    // variables of loops
+	loops     []string           // those of the loops around inTask
+	again     *task              // the outermost include around that may run again: one with a loop
+	recursive bool               // a file of tasks includes itself
+	after     bool               // what is compiled is read after the task has run
+	read      map[string][]func() source.Pos
+	hostless  bool // the inventory has mistakes: which hosts there are is not known
 }
 
 func (c *compiler) site() {
@@ -135,6 +148,7 @@ func (c *compiler) site() {
 	c.resolveNotify()
 	c.checkSpecs()
 	c.checkNames()
+	c.checkConstants()
 	c.checkTags()
 	c.startAt()
 	c.p.Warnings = append(c.p.Warnings, inv.Warnings...)
@@ -228,6 +242,8 @@ func (c *compiler) layer(l *expr.Layer) *expr.Layer {
 // define notes a definition of a variable. Of those that are constants one a
 // name is kept: they read nothing, and there are as many as hosts.
 func (c *compiler) define(name string, d *expr.Def) {
+	c.connectionVar(name, d)
+	c.defined[name]++
 	err := d.Compile()
 	_, constant := d.Constant()
 	if constant && err == nil {
@@ -263,7 +279,7 @@ func (c *compiler) tree(n *source.Node) *expr.Def {
 		return nil
 	}
 	if _, constant := d.Constant(); !constant {
-		c.checks = append(c.checks, check{def: d, task: c.inTask, proven: c.proven})
+		c.checks = append(c.checks, c.at(check{def: d}))
 	}
 	return d
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/playbook"
 	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
@@ -59,6 +60,11 @@ func (c *compiler) args(t *task) {
 		}
 		a.value = c.tree(f.Value)
 		if t.mod.Name == "set_fact" {
+			if !identifier(f.Key) && !strings.Contains(f.Key, "{{") {
+				c.loader.Lost.Text(f.Key)
+				fail(f.KeyPos, playbook.BadName(f.Key))
+				continue
+			}
 			c.setFact(f, a)
 		}
 		if a.value == nil {
@@ -72,6 +78,9 @@ func (c *compiler) args(t *task) {
 		}
 		if field == nil {
 			static = false
+			continue
+		}
+		if field.Type.Kind != modules.ContentT && f.Value.Kind != source.Scalar && !checkParts(field, f.Value, fail) {
 			continue
 		}
 		if !isConst {
@@ -117,7 +126,7 @@ func (c *compiler) args(t *task) {
 		err = t.mod.Decode(json.RawMessage(b))
 	}
 	if err != nil {
-		fail(t.src.ModulePos, err)
+		fail(placeOf(t, err), err)
 		return
 	}
 	t.static = b
@@ -164,7 +173,8 @@ func (c *compiler) setFact(f source.Field, a *arg) {
 		c.open = append(c.open, f.KeyPos.String()+": set_fact with a computed name")
 		return
 	}
-	c.known[f.Key], c.set[f.Key] = true, true
+	c.set[f.Key] = true
+	c.setBy[f.Key] = append(c.setBy[f.Key], c.inTask)
 	if a.value != nil {
 		c.p.defs[f.Key] = append(c.p.defs[f.Key], a.value)
 	}
@@ -219,7 +229,7 @@ func (c *compiler) content(t *task, a *arg, v value.Value) error {
 		return err
 	}
 	if a.file.tmpl != nil {
-		c.checks = append(c.checks, check{tmpl: a.file.tmpl, task: c.inTask, proven: c.proven})
+		c.checks = append(c.checks, c.at(check{tmpl: a.file.tmpl}))
 	}
 	return nil
 }

@@ -30,7 +30,9 @@ func (c *compiler) tasksOf(src *playbook.Task) []*task {
 
 // task compiles a task, block or dynamic include.
 func (c *compiler) task(src *playbook.Task) *task {
-	t := &task{src: src, play: c.inPlay, handler: src.Handler, role: src.Role}
+	t := &task{src: src, play: c.inPlay, handler: src.Handler, role: src.Role, order: len(c.tasks), again: c.again}
+	defer func(loops []string) { c.loops = loops }(c.loops)
+	c.enterLoop(src)
 	defer func(before *task, proven []string) { c.inTask, c.proven = before, proven }(c.inTask, c.proven)
 	c.inTask, c.proven = t, nil
 	c.tasks = append(c.tasks, t)
@@ -64,12 +66,14 @@ func (c *compiler) task(src *playbook.Task) *task {
 	}
 	t.register = src.Register
 	if t.register != "" {
-		c.known[t.register] = true
+		c.setBy[t.register] = append(c.setBy[t.register], t)
 		c.registers[t.register] = append(c.registers[t.register], t)
 	}
+	c.after = true
 	t.until = c.condsOf(src.Until)
 	t.changed = c.condsOf(src.ChangedWhen)
 	t.failed = c.condsOf(src.FailedWhen)
+	c.after = false
 	t.retries, t.delay = c.tree(src.Retries), c.tree(src.Delay)
 	t.async, t.poll = c.tree(src.Async), c.tree(src.Poll)
 	for _, n := range src.Listen {
@@ -118,9 +122,14 @@ func (c *compiler) task(src *playbook.Task) *task {
 // include compiles what a dynamic include brings in, when its name is constant.
 func (c *compiler) include(t *task, i *playbook.Include) {
 	t.include = &include{src: i, name: c.tree(i.Name)}
+	if t.loop != nil && c.again == nil {
+		c.again = t
+		defer func() { c.again = nil }()
+	}
 	if !i.Resolved {
 		if t.include.name != nil {
 			if _, constant := t.include.name.Constant(); constant {
+				c.recursive = true
 				return // it includes itself, and was read already
 			}
 		}
@@ -240,7 +249,7 @@ func (c *compiler) keywords(t *task) {
 func (c *compiler) loop(n *source.Node, lc *playbook.LoopControl) *loop {
 	l := &loop{pos: n.Pos, variable: "item"}
 	if n.Kind == source.List {
-		l.list = c.tree(n)
+		l.list, l.typ = c.tree(n), itemType(n)
 	} else if s, ok := n.Value.(string); ok {
 		e, err := expr.ParseExpr(s, expr.NodeLocator(n))
 		if err != nil {
@@ -258,19 +267,39 @@ func (c *compiler) loop(n *source.Node, lc *playbook.LoopControl) *loop {
 		}
 		if s, ok := nodeText(lc.IndexVar); ok {
 			l.index = s
-			c.known[s] = true
 		}
 		l.label, l.pause, l.extended = c.tree(lc.Label), c.tree(lc.Pause), c.tree(lc.Extended)
 		l.allItems = c.tree(lc.ExtendedAllitems)
 		if lc.BreakWhen != nil {
+			c.after = true
 			if x := c.cond(lc.BreakWhen); x != nil {
 				l.stop = x
 			}
+			c.after = false
 		}
 	}
-	c.known[l.variable] = true
 	c.known["ansible_loop"] = true
 	return l
+}
+
+// enterLoop notes the variables of a task's loop: they are there in all that it brings in.
+func (c *compiler) enterLoop(src *playbook.Task) {
+	if src.Loop == nil {
+		return
+	}
+	names := []string{"item"}
+	if lc := src.LoopControl; lc != nil {
+		if s, ok := nodeText(lc.LoopVar); ok {
+			names[0] = s
+		}
+		if s, ok := nodeText(lc.IndexVar); ok {
+			names = append(names, s)
+		}
+	}
+	for _, n := range names {
+		c.loopNames[n] = true
+	}
+	c.loops = append(c.loops[:len(c.loops):len(c.loops)], names...)
 }
 
 func nodeText(n *source.Node) (string, bool) {

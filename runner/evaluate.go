@@ -182,5 +182,9 @@ func (h *host) itemLayer(t *task, its *items, i int, v value.Value) *expr.Layer 
 func notBool(c *cond, v value.Value) error {
 	e := source.Errorf(c.expr.Pos(), "a condition is true or false, not the %s %s", value.TypeName(v), value.Short(v, 60))
 	e.Hint = fmt.Sprintf("write bool(%s), or compare it with something", c.expr.Source())
+	switch v.(type) {
+	case value.List, *value.Map:
+		e.Hint = fmt.Sprintf("write length(%s) > 0", c.expr.Source())
+	}
 	return e
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -17,10 +18,18 @@ type check struct {
 	tmpl   *expr.Template
 	task   *task    // nil for a variable's definition
 	proven []string // what conditions above say is defined
+	loops  []string // the variables of the loops around
+	after  bool     // it is read when the task's own result is there
+}
+
+// at is a check with what is known of where it stands.
+func (c *compiler) at(k check) check {
+	k.task, k.proven, k.loops, k.after = c.inTask, c.proven, c.loops, c.after
+	return k
 }
 
 func (c *compiler) checkExpr(e *expr.Expr, cond bool) {
-	c.checks = append(c.checks, check{expr: e, cond: cond, task: c.inTask, proven: c.proven})
+	c.checks = append(c.checks, c.at(check{expr: e, cond: cond}))
 }
 
 // magicNames are the variables that the engine itself sets.
@@ -155,12 +164,43 @@ type names struct {
 	types map[string]expr.Type
 	list  []string
 	self  *task
+	c     *compiler
+	check *check
+	read  map[string][]func() source.Pos
+	early source.Errors // names that are read before a task sets them
+}
+
+// Read notes what is read, for what is read before it can be there.
+func (n *names) Read(name string, guarded bool, at func() source.Pos) {
+	n.read[name] = append(n.read[name], at)
+	if guarded || n.self == nil || n.self.handler || n.c.defined[name] > 0 || n.c.known[name] || n.c.loopNames[name] {
+		return
+	}
+	ts := n.c.setBy[name]
+	if len(ts) == 0 || n.c.recursive || slices.ContainsFunc(ts, func(t *task) bool {
+		return t.handler || t.order < n.self.order || t == n.self && n.check.after || t.again != nil && t.again == n.self.again
+	}) {
+		return
+	}
+	e := source.Errorf(at(), "%s is not set yet: the task at %s sets it, later", name, ts[0].src.Pos)
+	if ts[0] == n.self {
+		e.Msg = name + " is not set yet: it is the result of this very task"
+	}
+	e.Hint = "move that task up, or write default(" + name + ", ...) or defined(" + name + ")"
+	n.early = append(n.early, e)
 }
 
 func (n *names) TypeOf(name string) (expr.Type, bool) {
+	if n.c.loopNames[name] && !n.c.known[name] && n.c.defined[name] == 0 && n.c.setBy[name] == nil {
+		if n.self != nil && !slices.Contains(n.check.loops, name) {
+			return expr.Any, false
+		}
+	}
 	if n.self != nil {
-		if l := n.self.loop; l != nil && (name == l.variable || name == l.index) {
-			return expr.Any, true
+		if l := n.self.loop; l != nil && name == l.variable {
+			return l.typ, true
+		} else if l != nil && name == l.index {
+			return expr.Of(expr.KInt), true
 		}
 		// until, changed_when and failed_when see one item's result, not the loop's
 		if n.self.loop != nil && name == n.self.register {
@@ -201,13 +241,26 @@ func (c *compiler) checkNames() {
 	for name := range c.p.defs {
 		types[name] = expr.Any
 	}
-	env := &names{types: types}
+	for name := range c.set {
+		types[name] = expr.Any
+	}
+	for name := range c.loopNames {
+		types[name] = expr.Any
+	}
+	for name, o := range c.options {
+		if words := optionWords(o); words != nil && len(c.p.defs[name]) > 0 && c.registers[name] == nil {
+			types[name] = expr.Type{Words: words}
+		}
+	}
+	env := &names{types: types, c: c, read: map[string][]func() source.Pos{}}
 	for name := range types {
 		env.list = append(env.list, name)
 	}
 	sort.Strings(env.list)
-	for _, k := range c.checks {
-		env.self = k.task
+	var found source.Errors
+	for i := range c.checks {
+		k := &c.checks[i]
+		env.self, env.check = k.task, k
 		var errs []*source.Error
 		switch {
 		case k.expr != nil && k.cond:
@@ -223,13 +276,21 @@ func (c *compiler) checkNames() {
 			if c.followUp(e) {
 				continue
 			}
-			if len(c.open) > 0 {
-				e.Msg += " (unless " + c.open[0] + " sets it)"
-				c.p.Warnings = append(c.p.Warnings, e)
-				continue
+			if name, ok := strings.CutPrefix(e.Msg, expr.UnknownName); ok && c.loopNames[name] {
+				e.Hint = name + " is there only in a task with a loop, and in what that includes"
 			}
-			c.errs = append(c.errs, e)
+			found = append(found, e)
 		}
+	}
+	c.read = env.read
+	found = append(c.blame(found), env.early...)
+	if len(c.open) == 0 {
+		c.errs = append(c.errs, found...)
+		return
+	}
+	for _, e := range found {
+		e.Msg += " (unless " + c.open[0] + " sets it)"
+		c.p.Warnings = append(c.p.Warnings, e)
 	}
 }
 

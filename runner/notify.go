@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -57,6 +58,9 @@ func (c *compiler) resolveNotify() {
 				}
 				if m != "" {
 					e.Hint = "did you mean " + m + "?"
+					for _, h := range t.play.called[m] {
+						e.Hint = fmt.Sprintf("did you mean %s (%s)?", m, h.src.Pos)
+					}
 				} else if len(all) > 0 {
 					e.Hint = "there are " + strings.Join(all, ", ")
 				}

@@ -105,7 +105,9 @@ type task struct {
 	register             string
 	guarded              bool // it stands in a block with rescue or always
 	handler              bool
-	rescued              bool // a failure of it goes to a rescue
+	rescued              bool  // a failure of it goes to a rescue
+	order                int   // among all that were compiled
+	again                *task // the include with a loop around it, which runs it several times
 
 	readMu    sync.Mutex
 	reads     []string // names that it may read, also through other variables
@@ -145,6 +147,7 @@ type cond struct {
 // loop is a task's loop.
 type loop struct {
 	list     *expr.Def  // a list of the playbook
+	typ      expr.Type  // of its items
 	expr     *expr.Expr // or an expression
 	pos      source.Pos
 	variable string // item

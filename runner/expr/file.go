@@ -122,7 +122,7 @@ func (p *fileParser) parse() {
 	}
 	for n := len(p.blocks) - 1; n >= 0; n-- {
 		b := p.blocks[n]
-		p.fail(&perr{off: b.off, msg: fmt.Sprintf("no {%% end%s %%} ends the %s that begins here", b.word, b.word)})
+		p.fail(&perr{off: b.off, msg: fmt.Sprintf("no {%% end%s %%} ends the %s that begins here", b.word, b.word), hint: p.strayEnd(b)})
 	}
 	for _, c := range p.calls {
 		if !p.declared[c.name] {
@@ -140,6 +140,19 @@ func (p *fileParser) parse() {
 	if p.code.plain {
 		p.code.text = text.String()
 	}
+}
+
+// strayEnd is a hint with the line of an end that is no tag.
+func (p *fileParser) strayEnd(b *openBlock) string {
+	word := "end" + b.word
+	for n, line := range strings.Split(p.src[b.off:], "\n") {
+		i := strings.Index(line, word)
+		if i < 0 || strings.HasSuffix(strings.TrimRight(line[:i], " -+"), "{%") {
+			continue
+		}
+		return fmt.Sprintf("line %d has %s outside of {%% %%}", p.o.pos(b.off).Line+n, word)
+	}
+	return ""
 }
 
 // nextTag finds {{, {% or {#.

@@ -95,7 +95,7 @@ func scan(src string, start int, until ender) (*lexed, *perr) {
 		case c == '\'' || c == '"' || c == '`':
 			text, end, err := readString(src, i)
 			if err != nil {
-				return nil, err
+				return nil, l.firstOpen(src, err)
 			}
 			l.strs[i] = text
 			l.toks = append(l.toks, tok{kind: tokString, off: i, end: end, depth: len(open), text: text})
@@ -169,6 +169,21 @@ func scan(src string, start int, until ender) (*lexed, *perr) {
 	}
 	l.masked = string(mask[:min(len(mask), l.end-start)])
 	return l, nil
+}
+
+// firstOpen is the error of a text that is never closed: an earlier one that
+// goes over the end of a tag and of its line was the one that lacks its end.
+func (l *lexed) firstOpen(src string, err *perr) *perr {
+	for _, t := range l.toks {
+		if t.kind != tokString {
+			continue
+		}
+		line, _, more := strings.Cut(src[t.off:t.end], "\n")
+		if more && (strings.Contains(line, "}}") || strings.Contains(line, "%}")) {
+			return &perr{off: t.off, msg: fmt.Sprintf("the quote %c is never closed", src[t.off])}
+		}
+	}
+	return err
 }
 
 var closing = map[byte]byte{'(': ')', '[': ']', '{': '}'}

@@ -25,6 +25,19 @@ type TypeEnv interface {
 	Names() []string                 // for "did you mean"
 }
 
+// Reader is a TypeEnv that is told which names are read.
+type Reader interface {
+	Read(name string, guarded bool, at func() source.Pos)
+}
+
+// Pure tells whether the expression gives the same each time it is evaluated
+// with the same variables, and touches nothing.
+func (e *Expr) Pure() bool {
+	s := &static{o: e.origin}
+	s.typ(e.root, false)
+	return !s.impure
+}
+
 // Names are the free variables that the expression reads, in order; # and its
 // members are none.
 func (e *Expr) Names() []Ref {
@@ -93,6 +106,7 @@ type static struct {
 	locals []map[string]Type // of a template file
 	refs   []Ref
 	errs   []*source.Error
+	impure bool // a function that is called asks the world outside
 }
 
 func (s *static) errorf(n node, format string, args ...any) *source.Error {
@@ -139,9 +153,14 @@ func (s *static) typ(n node, guarded bool) Type {
 		s.with(facts(n.l, !n.or), func() { s.cond(n.r) })
 		return Of(KBool)
 	case *compareNode:
-		s.typ(n.first, false)
+		left, l := s.typ(n.first, false), n.first
 		for _, k := range n.links {
-			s.typ(k.n, false)
+			right := s.typ(k.n, false)
+			if k.op == "==" || k.op == "!=" {
+				s.words(l, left, k.n)
+				s.words(k.n, right, l)
+			}
+			left, l = right, k.n
 		}
 		return Of(KBool)
 	case *binNode:
@@ -203,6 +222,22 @@ func (s *static) typ(n node, guarded bool) Type {
 		return t
 	}
 	return Any
+}
+
+// words checks that a text to which a variable is compared is one that it can be.
+func (s *static) words(n node, t Type, with node) {
+	lit, ok := with.(*litNode)
+	if !ok || t.Words == nil {
+		return
+	}
+	word, ok := lit.v.(string)
+	if !ok || slices.Contains(t.Words, word) {
+		return
+	}
+	e := s.errorf(with, "%s is never %s, it is one of %s", pathOf(n), source.QuoteYAML(word), strings.Join(t.Words, ", "))
+	if c := source.DidYouMean(word, t.Words); c != "" {
+		e.Hint = "did you mean " + c + "?"
+	}
 }
 
 // cond checks a node that has to be true or false.
@@ -357,6 +392,9 @@ func (s *static) name(id *identNode, members []string, guarded bool) (Type, bool
 	if s.env == nil {
 		s.refs = append(s.refs, Ref{Name: id.name, Path: members, Pos: s.o.pos(id.offset()), Guarded: guarded})
 		return Any, true
+	}
+	if r, ok := s.env.(Reader); ok {
+		r.Read(id.name, guarded, func() source.Pos { return s.o.pos(id.offset()) })
 	}
 	t, ok := s.env.TypeOf(id.name)
 	if ok {

@@ -3,6 +3,7 @@ package expr
 // call checks a call's arguments and tells its result.
 func (s *static) call(n *callNode) Type {
 	name := n.fn.Name
+	s.impure = s.impure || n.fn.impure || name == "template"
 	args := make([]Type, len(n.args))
 	for i, a := range n.args {
 		if c, ok := a.(*closureNode); ok {

@@ -1,6 +1,10 @@
 package expr
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/mxplay/mxplay/runner/value"
+)
 
 // Kind is a set of kinds of value.
 type Kind uint16
@@ -67,6 +71,7 @@ type Type struct {
 	Kind   Kind            // 0: any
 	Fields map[string]Type // of a map: what is known of its members
 	Closed bool            // of a map: it has no members but Fields
+	Words  []string        // all that a text may be; nil: any
 	Elem   *Type           // of a list (its items) or a map (members beyond Fields); nil: any
 }
 
@@ -81,6 +86,9 @@ func ListOf(elem Type) Type { return Type{Kind: KList, Elem: &elem} }
 
 // Record is the type of a map with these members and no others.
 func Record(fields map[string]Type) Type { return Type{Kind: KMap, Fields: fields, Closed: true} }
+
+// KindOf is the type of a value, its kind alone.
+func KindOf(v value.Value) Type { return Of(kindOf(v)) }
 
 func (t Type) kinds() Kind {
 	if t.Kind == 0 {

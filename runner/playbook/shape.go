@@ -277,6 +277,11 @@ func wantIdent(name string, v *source.Node) *source.Error {
 	return nil
 }
 
+// BadName is the error of a text that cannot name a variable; it has no place.
+func BadName(s string) *source.Error {
+	return badIdent(&source.Error{Msg: strconv.Quote(s) + " is no name for a variable"}, s)
+}
+
 // badIdent adds a name that would do.
 func badIdent(e *source.Error, s string) *source.Error {
 	e.Hint = "letters, digits and _, not a digit first"

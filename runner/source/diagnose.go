@@ -96,6 +96,53 @@ func (d *diagnosis) bareTemplate() *Error {
 	return nil
 }
 
+// lineBefore is the last line before that of the mistake that says something.
+func (d *diagnosis) lineBefore() (l line) {
+	_, start := d.lineAt(d.off)
+	for start > 0 {
+		l.text, l.start = d.lineAt(start - 1)
+		if t := strings.TrimSpace(l.text); t != "" && t[0] != '#' {
+			l.end = l.start + len(l.text)
+			l.number = d.file.PosOf(l.start).Line
+			return l
+		}
+		start = l.start
+	}
+	return line{end: d.off}
+}
+
+// line is one line of a text.
+type line struct {
+	text               string
+	start, end, number int
+}
+
+// begins is the column of the line's first letter, behind the dashes of a list.
+func (l line) begins() int {
+	return len([]rune(l.text)) - len([]rune(strings.TrimLeft(l.text, " -"))) + 1
+}
+
+// indent is the column of the line's first letter, dashes included.
+func (l line) indent() int { return len(l.text) - len(strings.TrimLeft(l.text, " ")) + 1 }
+
+// columns is a hint that shows both lines of an indentation that does not fit.
+func (d *diagnosis) columns(start int) string {
+	before := d.lineBefore()
+	text, _ := d.lineAt(start)
+	if before.number == 0 {
+		return ""
+	}
+	this := line{text: text}
+	entry, entryBefore := strings.HasPrefix(strings.TrimSpace(text), "-"), strings.HasPrefix(strings.TrimSpace(before.text), "-")
+	switch {
+	case !entry && entryBefore && this.begins() == before.indent():
+		return "" // a key where an entry is expected
+	case entry:
+		return fmt.Sprintf(": line %d begins in column %d, this one in %d", before.number, before.indent(), this.indent())
+	}
+	return fmt.Sprintf(": line %d begins in column %d, this one in %d", before.number, before.begins(), this.begins())
+}
+
 func (d *diagnosis) inQuotes(off int) *token {
 	for i, q := range d.quotes {
 		if off > q.start && off < q.end {
@@ -137,7 +184,7 @@ func (d *diagnosis) afterQuote() *Error {
 		switch {
 		case val == "" || val[0] == ':' || val[0] == '#' || len(d.open) > 0 && strings.IndexByte(",]}", val[0]) >= 0:
 			continue
-		case q.end+len(rest) < d.off-1:
+		case q.end+len(rest) < min(d.off-1, d.lineBefore().end):
 			continue
 		}
 		if q.lines > 0 {

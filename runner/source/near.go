@@ -21,6 +21,12 @@ func DidYouMean(word string, candidates []string) string {
 	return best
 }
 
+// Slip tells whether two words differ by one slip of a finger: a letter more,
+// one less, another one, or two swapped.
+func Slip(a, b string) bool {
+	return a != b && len(a) > 3 && len(b) > 3 && distance([]rune(strings.ToLower(a)), []rune(strings.ToLower(b)), 1) <= 1
+}
+
 // distance is the number of letters to insert, drop, replace or swap with
 // their neighbour to get from a to b; anything above most counts as most+1.
 func distance(a, b []rune, most int) int {

@@ -20,12 +20,12 @@ func (d *diagnosis) byProblem() *Error {
 		if e := d.afterBracket(text, start); e != nil {
 			return e
 		}
-		return d.at(d.firstOn(start), "a key does not fit here").WithHint("keys of one map begin in the same column")
+		return d.at(d.firstOn(start), "a key does not fit here").WithHint("keys of one map begin in the same column%s", d.columns(start))
 	case strings.HasPrefix(p, "did not find expected '-' indicator"):
 		if !strings.HasPrefix(strings.TrimSpace(text), "-") && strings.HasPrefix(text, " ") {
-			return d.at(d.firstOn(start), "this line stands in a column where nothing began").WithHint("the keys of a list entry begin in one column, behind its dash")
+			return d.at(d.firstOn(start), "this line stands in a column where nothing began").WithHint("the keys of a list entry begin in one column, behind its dash%s", d.columns(start))
 		}
-		return d.at(d.firstOn(start), "a list entry, which begins with -, does not stand here").WithHint("entries of one list begin in the same column")
+		return d.at(d.firstOn(start), "a list entry, which begins with -, does not stand here").WithHint("entries of one list begin in the same column%s", d.columns(start))
 	case p == "block sequence entries are not allowed in this context":
 		return d.at(d.off, "a list cannot begin on this line").WithHint("put each entry on a line of its own below the key")
 	case p == "mapping keys are not allowed in this context":
@@ -59,6 +59,12 @@ func (d *diagnosis) byProblem() *Error {
 	return nil
 }
 
+// hasKey tells whether a line holds a colon that ends a key.
+func hasKey(text string) bool {
+	text, _ = cutComment(text)
+	return strings.Contains(text, ": ") || strings.HasSuffix(strings.TrimSpace(text), ":")
+}
+
 func at(s string, i int) byte {
 	if i >= len(s) {
 		return 0
@@ -86,7 +92,14 @@ func (d *diagnosis) secondColon() *Error {
 		}
 	}
 	if first == nil {
-		return d.at(d.firstOn(start), "a key cannot stand here, the line before has a value already").WithHint("check the indentation, or quote the value if it goes on here")
+		if before := d.lineBefore(); before.number > 0 && !hasKey(before.text) {
+			e := d.at(d.firstOn(before.start), "a colon is missing: expected `key: value`")
+			if strings.Contains(before.text, ":") {
+				e.Hint = "a colon needs a space behind it"
+			}
+			return e
+		}
+		return d.at(d.firstOn(start), "a key cannot stand here, the line before has a value already").WithHint("check the indentation%s, or quote the value if it goes on here", d.columns(start))
 	}
 	val := first.end
 	for val < len(d.data) && d.data[val] == ' ' {

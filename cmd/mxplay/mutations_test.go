@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/mxplay/mxplay/modules/builtin"
+	"github.com/mxplay/mxplay/playbooks"
+	"github.com/mxplay/mxplay/runner"
+	"github.com/mxplay/mxplay/runner/source"
+)
+
+var (
+	stride = flag.Int("stride", 211, "TestMutations changes every N-th character of the shipped files")
+	slips  = flag.String("slips", "", "TestMutations writes what was not refused into this file")
+)
+
+// shippedSite is the shipped site as files by path, with an inventory for it
+// and the examples: copies that a test may change.
+func shippedSite(t testing.TB) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	add := func(f fs.FS, dir, to string) {
+		err := fs.WalkDir(f, dir, func(p string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasSuffix(p, ".md") || strings.HasSuffix(p, ".go") {
+				return err
+			}
+			files[to+p], err = fs.ReadFile(f, p)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(playbooks.Files, ".", "playbooks/")
+	add(os.DirFS(root), "examples", "")
+	return files
+}
+
+// place writes the files into the folder and works there.
+func place(t testing.TB, files map[string][]byte) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for p, b := range files {
+		write(t, p, b)
+	}
+}
+
+func write(t testing.TB, p string, b []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// booksFor are the playbook and inventory of the site that use a file of it.
+func booksFor(p string) (playbook, inventory string) {
+	switch {
+	case strings.HasPrefix(p, "playbooks/"), p == "examples/hosts":
+		return "playbooks/site.yml", "examples/hosts"
+	case strings.HasPrefix(p, "examples/templates/"):
+		return "examples/web.yml", "examples/inventory"
+	case strings.HasPrefix(p, "examples/inventory/"):
+		return "examples/hello.yml", "examples/inventory"
+	}
+	return p, "examples/inventory"
+}
+
+// compileSite compiles the site that uses the file; its warnings count as messages, but refuse nothing.
+func compileSite(p string) (refused bool, messages source.Errors) {
+	book, inv := booksFor(p)
+	prog, err := runner.Compile(runner.Options{
+		Playbooks: []string{book}, Inventory: []string{inv}, Tasks: builtin.Tasks(), Shipped: fstest.MapFS{}, ShippedName: "mxplay",
+	})
+	if err != nil {
+		messages.Add(source.Pos{}, err)
+		return true, messages
+	}
+	return false, prog.Warnings
+}
+
+// names tells whether a message names a line of a file, as its place or in what it says.
+func names(es source.Errors, file string, line int) bool {
+	where := fmt.Sprintf("%s:%d:", file, line)
+	return slices.ContainsFunc(es, func(e *source.Error) bool {
+		return e.Pos.File == file && e.Pos.Line == line || strings.Contains(e.Msg, where) || strings.Contains(e.Hint, where)
+	})
+}
+
+// mutation is a file with one character wrong.
+type mutation struct {
+	what string
+	off  int
+	data []byte
+}
+
+// mutationsAt are the slips of a finger at a character: left out, twice,
+// swapped with the next, another one in its place. pick chooses that other one.
+func mutationsAt(data []byte, i, pick int) []mutation {
+	with := func(what string, mid ...byte) mutation {
+		n := 1
+		if what == "swapped" {
+			n = 2
+		}
+		return mutation{what, i, slices.Concat(data[:i], mid, data[i+n:])}
+	}
+	const others = "abexz09_-: '\"{}[](),.#=|&*!%@\t"
+	out := []mutation{with("left out"), with("twice", data[i], data[i]), with("another", others[pick%len(others)])}
+	if i+1 < len(data) {
+		out = append(out, with("swapped", data[i+1], data[i]))
+	}
+	return out
+}
+
+// TestMutations changes one character of the shipped files at a time. What
+// leaves the meaning of a file as it was (comments, blanks, free text, values
+// that nothing can check) is not counted as a mistake.
+func TestMutations(t *testing.T) {
+	files := shippedSite(t)
+	place(t, files)
+	var report bytes.Buffer
+	counts := map[string]int{}
+	n := 0
+	for _, p := range slices.Sorted(maps.Keys(files)) {
+		data := files[p]
+		for i := n % *stride; i < len(data); i += *stride {
+			for _, m := range mutationsAt(data, i, n) {
+				n++
+				if bytes.Equal(m.data, data) {
+					continue
+				}
+				write(t, p, m.data)
+				refused, es := compileSite(p)
+				line := 1 + bytes.Count(data[:i], []byte("\n"))
+				counts["all"]++
+				switch {
+				case refused && (names(es, p, line) || names(es, p, line+1) && (data[i] == '\n' || m.data[i] == '\n')):
+					counts["right"]++
+				case refused:
+					counts["wrong"]++
+					fmt.Fprintf(&report, "WRONG %s:%d %s %q: %s\n  %v\n", p, line, m.what, around(data, i), around(m.data, i), errors.Join(es[0]))
+				case names(es, p, line):
+					counts["warned"]++
+				default:
+					counts["slip"]++
+					fmt.Fprintf(&report, "SLIP %s:%d %s: %s => %s\n", p, line, m.what, lineOf(data, i), lineOf(m.data, min(i, len(m.data)-1)))
+				}
+			}
+		}
+		write(t, p, data)
+	}
+	t.Logf("%v", counts)
+	if *slips != "" {
+		if err := os.WriteFile(*slips, report.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func around(b []byte, i int) string { return string(b[max(0, i-8):min(len(b), i+8)]) }
+
+func lineOf(b []byte, i int) string {
+	start := bytes.LastIndexByte(b[:i], '\n') + 1
+	line, _, _ := bytes.Cut(b[start:], []byte("\n"))
+	return string(line)
+}

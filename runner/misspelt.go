@@ -1,0 +1,152 @@
+package runner
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/playbook"
+	"github.com/mxplay/mxplay/runner/source"
+)
+
+// A name that is read but never set, beside one that is set but never read and
+// differs by one slip of a finger: which of the two is misspelt? What is read
+// at several places, or declared by argument specs, is taken for right.
+
+// setter is a place that sets a variable.
+type setter struct {
+	name string
+	pos  source.Pos
+}
+
+// setters are the places that set each variable by a name that is written there.
+func (c *compiler) setters() map[string][]setter {
+	out := map[string][]setter{}
+	for name, ds := range c.p.defs {
+		for _, d := range ds {
+			out[name] = append(out[name], setter{name, d.Pos})
+		}
+	}
+	for name, ts := range c.registers {
+		for _, t := range ts {
+			out[name] = append(out[name], setter{name, t.src.RegisterPos})
+		}
+	}
+	return out
+}
+
+// blame puts mistakes of names where they were made.
+func (c *compiler) blame(errs source.Errors) source.Errors {
+	unset := c.unsetOptions()
+	if !slices.ContainsFunc(errs, func(e *source.Error) bool { return strings.HasPrefix(e.Msg, expr.UnknownName) }) && len(unset) == 0 {
+		return errs
+	}
+	read, set := c.read, c.setters()
+	var idle []string // set, and read nowhere
+	for name := range set {
+		if read[name] == nil && c.options[name] == nil {
+			idle = append(idle, name)
+		}
+	}
+	slices.Sort(idle)
+	slip := func(name string) []setter {
+		for _, n := range idle {
+			if source.Slip(name, n) {
+				return set[n]
+			}
+		}
+		return nil
+	}
+	var out source.Errors
+	done := map[string]bool{}
+	for _, e := range errs {
+		name, ok := strings.CutPrefix(e.Msg, expr.UnknownName)
+		by := slip(name)
+		switch {
+		case !ok || len(by) == 0:
+			out = append(out, e)
+		case len(read[name]) == 1 || len(by) > 1 || c.defined[by[0].name] > 1:
+			e.Hint = fmt.Sprintf("did you mean %s, which %s sets?", by[0].name, by[0].pos)
+			out = append(out, e)
+		case !done[name]:
+			done[name] = true
+			out = append(out, misspelt(by[0], fmt.Sprintf("but %s is read (%s) and nothing sets that", name, read[name][0]()), name))
+		}
+	}
+	for _, o := range unset {
+		if by := slip(o.Name); len(by) == 1 && c.defined[by[0].name] < 2 && !done[o.Name] {
+			done[o.Name] = true
+			if len(read[o.Name]) > 0 {
+				out = append(out, misspelt(by[0], fmt.Sprintf("but the role takes %s (%s)", o.Name, o.Pos), o.Name))
+			} else {
+				out = append(out, source.Errorf(o.Pos, "nothing sets or reads the variable %s", o.Name).WithHint("did you mean %s, which %s sets?", by[0].name, by[0].pos))
+			}
+			continue
+		}
+		if len(read[o.Name]) > 0 || done[o.Name] {
+			continue
+		}
+		for name := range read {
+			if source.Slip(o.Name, name) && c.options[name] == nil && (set[name] != nil || c.known[name]) {
+				done[o.Name] = true
+				out = append(out, source.Errorf(o.Pos, "nothing sets or reads the variable %s", o.Name).WithHint("did you mean %s?", name))
+				break
+			}
+		}
+	}
+	return out
+}
+
+func misspelt(s setter, but, right string) *source.Error {
+	return source.Errorf(s.pos, "nothing reads the variable %s, %s", s.name, but).WithHint("did you mean %s?", right)
+}
+
+// unsetOptions are the variables that argument specs declare without a default and nothing sets.
+func (c *compiler) unsetOptions() []*playbook.Option {
+	var out []*playbook.Option
+	for name, o := range c.options {
+		if !c.known[name] && !c.set[name] && len(c.p.defs[name]) == 0 {
+			out = append(out, o)
+		}
+	}
+	slices.SortFunc(out, func(a, b *playbook.Option) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// otherVars are variables of Ansible's that have no use here, and do no harm.
+var otherVars = []string{
+	"ansible_python_interpreter", "ansible_shell_type", "ansible_shell_executable", "ansible_pipelining", "ansible_ssh_pipelining",
+	"ansible_ssh_executable", "ansible_scp_executable", "ansible_sftp_executable", "ansible_timeout", "ansible_ssh_timeout", "ansible_ssh_retries",
+	"ansible_ssh_transfer_method", "ansible_scp_if_ssh", "ansible_sftp_extra_args", "ansible_scp_extra_args", "ansible_become_exe",
+	"ansible_group_priority", "ansible_ssh_host_key_checking", "ansible_host_key_checking", "ansible_remote_tmp", "ansible_network_os",
+	"ansible_ssh_host", "ansible_ssh_port", "ansible_ssh_user", "ansible_ssh_password", "ansible_private_key_file", "ansible_async_dir",
+}
+
+// oldVars are what early releases of Ansible called these, with their names.
+var oldVars = map[string]string{
+	"ansible_sudo": "ansible_become", "ansible_sudo_user": "ansible_become_user", "ansible_sudo_pass": "ansible_become_password",
+	"ansible_sudo_password": "ansible_become_password", "ansible_su": "ansible_become and ansible_become_method: su",
+	"ansible_su_user": "ansible_become_user", "ansible_su_pass": "ansible_become_password", "ansible_sudo_exe": "ansible_become_method",
+}
+
+// connectionVar refuses a variable whose name is almost one that the engine
+// reads: it would be taken for one of the user's own.
+func (c *compiler) connectionVar(name string, d *expr.Def) {
+	if !strings.Contains(name, "ible_") && !strings.HasPrefix(name, "ans") && !slices.ContainsFunc(connectionVars, func(v string) bool { return source.Slip(name, v) }) {
+		return
+	}
+	if now := oldVars[name]; now != "" {
+		c.errs.Add(d.Pos, source.Errorf(d.Pos, "%s is no variable that connects", name).WithHint("write %s", now))
+		return
+	}
+	if c.magic == nil {
+		c.magic = magicTypes()
+	}
+	if _, ok := c.magic[name]; ok || slices.Contains(otherVars, name) {
+		return
+	}
+	if near := source.DidYouMean(name, connectionVars); near != "" {
+		c.errs.Add(d.Pos, source.Errorf(d.Pos, "no variable is called %s", name).WithHint("did you mean %s?", near))
+	}
+}
