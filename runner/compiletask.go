@@ -108,6 +108,7 @@ func (c *compiler) task(src *playbook.Task) *task {
 			break
 		}
 		c.args(t)
+		c.pauses(t)
 		switch {
 		case t.grows():
 			c.growth(t)

@@ -21,6 +21,8 @@ func (f *flight) control(it *item) {
 		f.assert(it, done)
 	case "debug":
 		f.debug(it, done)
+	case "pause":
+		f.stopAndGo(it, done)
 	case "add_host":
 		f.addHost(it, done)
 	case "group_by":
@@ -220,7 +222,7 @@ func (f *flight) debug(it *item, done func(bool, string, *value.Map)) {
 		}
 		f.h.run.learn(res.Taint.All()...)
 	}
-	if text == "" {
+	if m.Len() == 3 { // neither msg nor var
 		text = "Hello world!"
 		m.Set("msg", text)
 	}

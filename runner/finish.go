@@ -68,6 +68,9 @@ func (f *flight) settle(ctx context.Context, items []*item) {
 		}
 	}
 	for _, it := range items {
+		if it.later != nil && it.err == nil {
+			it.later(ctx)
+		}
 		f.judge(it)
 	}
 	if len(f.t.until) > 0 || f.t.retries != nil {

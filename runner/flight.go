@@ -73,7 +73,8 @@ type item struct {
 	took      time.Duration
 	changed   bool
 	failed    bool
-	asserted  bool // an assertion of the playbook did not hold: result is set
+	later     func(context.Context) // what is left to do when it is waited for
+	asserted  bool                  // an assertion of the playbook did not hold: result is set
 	setsFacts []setting
 }
 

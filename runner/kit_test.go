@@ -215,6 +215,15 @@ func options(t testing.TB, line string) (Options, RunOptions) {
 			ro.Forks, _ = strconv.Atoi(next())
 		case "--start-at-task":
 			o.StartAt = next()
+		case "--answer":
+			answer := next()
+			ro.Prompt = func(q Prompt) (string, error) {
+				asked := q.Text
+				if q.Private {
+					asked += " (private)"
+				}
+				return answer + " to " + asked, nil
+			}
 		case "--step":
 			answers := strings.Split(next(), "")
 			ro.Step = func(string, string) (Step, error) {

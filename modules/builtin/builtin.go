@@ -23,6 +23,7 @@ import (
 	"github.com/mxplay/mxplay/modules/json"
 	"github.com/mxplay/mxplay/modules/lineinfile"
 	pkg "github.com/mxplay/mxplay/modules/package"
+	"github.com/mxplay/mxplay/modules/pause"
 	postgresdb "github.com/mxplay/mxplay/modules/postgres_db"
 	postgreshba "github.com/mxplay/mxplay/modules/postgres_hba"
 	postgresident "github.com/mxplay/mxplay/modules/postgres_ident"
@@ -65,6 +66,7 @@ func Tasks() []*modules.Task {
 		json.Task(),
 		lineinfile.Task(),
 		pkg.Task(),
+		pause.Task(),
 		postgresdb.Task(),
 		postgreshba.Task(),
 		postgresident.Task(),
