@@ -48,7 +48,6 @@ is no terminal nobody is asked: the answer is empty, and a warning says so. Chec
 		Example: `
 - name: the old server may finish
   pause: {seconds: 30}
-
 - name: a person decides
   pause: {prompt: "Delete the old database? (yes/no)"}
   register: answer
