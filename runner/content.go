@@ -154,7 +154,7 @@ func (p *Program) loadTemplate(name string, from *expr.Template) (*expr.Template
 			return f.tmpl, nil
 		}
 	}
-	return nil, fmt.Errorf("there is no template %s beside %s", name, from.Name())
+	return nil, fmt.Errorf("there is no template %s beside %s", name, path)
 }
 
 func niceJSON(v value.Value) ([]byte, error) {

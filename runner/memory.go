@@ -159,9 +159,12 @@ func (h *host) change(f func(*memory) bool) {
 
 // all are the handlers that have not run, each once.
 func (m *memory) all() []wire.Handler {
+	if len(m.left) == 0 {
+		return slices.Clone(m.owed)
+	}
 	out := slices.Clone(m.left)
 	for _, x := range m.owed {
-		if !slices.ContainsFunc(out, sameAs(x)) {
+		if !slices.ContainsFunc(m.left, sameAs(x)) {
 			out = append(out, x)
 		}
 	}
