@@ -205,6 +205,9 @@ func (s playScope) Lookup(name string) (expr.Bound, bool, error) {
 	d := s.extra.Vars[name]
 	var best *expr.Layer
 	for _, l := range s.play {
+		if l == nil {
+			continue
+		}
 		if e := l.Vars[name]; e != nil && s.extra.Vars[name] == nil && (best == nil || l.Level >= best.Level) {
 			best, d = l, e
 		}

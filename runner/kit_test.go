@@ -183,6 +183,9 @@ func options(t testing.TB, line string) (Options, RunOptions) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i := range words {
+		words[i] = unquoteWord(words[i])
+	}
 	var o Options
 	var ro RunOptions
 	for i := 0; i < len(words); i++ {

@@ -69,6 +69,7 @@ func (c *compiler) extraVars(args []string) *expr.Layer {
 						Hint: `write NAME=VALUE, '{"NAME": VALUE}' or @FILE`})
 					continue
 				}
+				v = unquoteWord(v)
 				out.Vars[k] = expr.NodeDef(source.FromValue(v, source.Pos{File: "-e " + k}), nil)
 			}
 		}
@@ -76,7 +77,15 @@ func (c *compiler) extraVars(args []string) *expr.Layer {
 	return out
 }
 
-// splitWords parts a text at blanks outside of quotes, and takes the quotes away.
+// unquoteWord takes away the quotes that stand around all of a value; others belong to it.
+func unquoteWord(s string) string {
+	if n := len(s); n > 1 && s[0] == s[n-1] && (s[0] == '\'' || s[0] == '"') && s[n-2] != '\\' {
+		return s[1 : n-1]
+	}
+	return s
+}
+
+// splitWords parts a text at blanks outside of quotes; the quotes stay.
 func splitWords(s string) ([]string, error) {
 	var out []string
 	var b strings.Builder
@@ -84,10 +93,12 @@ func splitWords(s string) ([]string, error) {
 	in := false
 	for _, r := range s {
 		switch {
-		case quote != 0 && r == quote:
+		case quote != 0 && r == quote && !strings.HasSuffix(b.String(), `\`):
 			quote = 0
-		case quote == 0 && (r == '\'' || r == '"'):
+			b.WriteRune(r)
+		case quote == 0 && (r == '\'' || r == '"') && !strings.HasSuffix(b.String(), `\`):
 			quote, in = r, true
+			b.WriteRune(r)
 		case quote == 0 && (r == ' ' || r == '\t' || r == '\n'):
 			if in {
 				out = append(out, b.String())

@@ -61,6 +61,7 @@ var homes = map[string]string{
 	"github.com/pkg/sftp":              "runner/remote",
 	"github.com/skeema/knownhosts":     "runner/remote",
 	"github.com/spf13/cobra":           "cmd/mxplay",
+	"github.com/spf13/pflag":           "cmd/mxplay",
 	"golang.org/x/crypto/blowfish":     "runner/expr",
 	"golang.org/x/crypto/ssh":          "runner/remote e2e/",
 	"golang.org/x/sys":                 "runner/agent runner/remote e2e/",

@@ -55,7 +55,7 @@ func mxplay(args []string, agents fs.FS) int {
 		}
 		return code.code
 	}
-	p.complain(err)
+	p.complain(commandError(err, args))
 	return report.ExitInput
 }
 
@@ -101,17 +101,17 @@ touched, and a task that says ok is ok: mxplay has looked again.`,
   mxplay run site.yml -i web1, -u admin -b on one host, as admin who may use sudo
   mxplay run mxplay:site.yml -i hosts      the homeserver that comes with mxplay
   mxplay doc systemd                       what a module takes and gives`,
+		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Annotations:   map[string]string{"more": exitCodes},
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return badInput(fmt.Errorf("%w (%s --help shows the flags)", err, c.CommandPath()))
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(newRun(p), newInventory(p), newFmt(p), newSchema(p), newDoc(p), newVersion(p))
 	root.SetHelpTemplate(helpTemplate)
+	root.SetVersionTemplate("mxplay {{.Version}}\n")
 	return root
 }
 

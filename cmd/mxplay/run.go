@@ -57,11 +57,15 @@ playbooks that come with mxplay are named mxplay:NAME, as in mxplay:site.yml.`,
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			o.compile.Playbooks = args
+			if note := unread(c.Flags()); note != "" {
+				fmt.Fprintln(p.err, "note: "+strings.ReplaceAll(note, "\n", "\nnote: "))
+			}
 			return p.run(c.Context(), o)
 		},
 	}
 	f := c.Flags()
 	f.SortFlags = false
+	f.SetNormalizeFunc(alias)
 	x := &o.compile
 	f.StringArrayVarP(&x.Inventory, "inventory", "i", nil, "`SOURCE` of hosts: file, folder, program, or names with commas between; may be given again")
 	f.StringArrayVarP(&x.Limit, "limit", "l", nil, "only hosts of this `PATTERN`; @FILE reads it from a file, @failed are the hosts that failed or were unreachable in the last run of the same playbooks and inventory (a file of that name is @./failed)")
