@@ -68,26 +68,7 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 		r.dialer = remoteDialer{remote.NewDialer(ro)}
 	}
 	defer r.close()
-	r.vars.Names = func() []string {
-		var out []string
-		p.inv.Read(func() {
-			for _, h := range p.inv.Hosts {
-				out = append(out, h.Name)
-			}
-		})
-		return out
-	}
-	r.vars.Find = func(name string) *expr.Env {
-		h := p.inv.Host(name)
-		if h == nil {
-			return nil
-		}
-		x := r.host(h)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		x.prepare(r.dir)
-		return x.env
-	}
+	r.link(p)
 	for _, w := range p.Warnings {
 		r.o.Report.Notice(&report.Notice{Level: "warning", Text: w.Msg, Err: w})
 	}
@@ -146,6 +127,30 @@ type run struct {
 	grown  atomic.Int64           // how often the inventory did
 	growth []inventory.Membership // that group_by asked for and that are not there yet
 	added  map[addedKey]value.Value
+}
+
+// link lets hostvars find all hosts.
+func (r *run) link(p *Program) {
+	r.vars.Names = func() []string {
+		var out []string
+		p.inv.Read(func() {
+			for _, h := range p.inv.Hosts {
+				out = append(out, h.Name)
+			}
+		})
+		return out
+	}
+	r.vars.Find = func(name string) *expr.Env {
+		h := p.inv.Host(name)
+		if h == nil {
+			return nil
+		}
+		x := r.host(h)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		x.prepare(r.dir)
+		return x.env
+	}
 }
 
 func (r *run) close() {
