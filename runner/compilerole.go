@@ -16,6 +16,7 @@ import (
 // and dependencies name runs once, what is imported or included always.
 func (c *compiler) role(r *playbook.RoleUse, done map[string]bool) []*task {
 	c.roleLayers(r)
+	c.inPlay.noteRole(r)
 	var out []*task
 	key := roleKey(r)
 	once := (r.Dep || r.Up.Kind == playbook.PlayLevel) && !r.Def.Meta.AllowDuplicates
@@ -106,6 +107,7 @@ func (c *compiler) layersOfRole(r *playbook.RoleUse) []*expr.Layer {
 // tasks; public ones by all that come after, once it was included.
 func (c *compiler) includedRole(i *playbook.Include) ([]*task, []*expr.Layer) {
 	before, roles := c.inPlay.layers, c.roles
+	names, deps := c.inPlay.roleNames, c.inPlay.depNames
 	c.roles = map[string]bool{} // whether it runs is seen at run time only
 	body := c.role(i.Role, c.roles)
 	var seen []*expr.Layer
@@ -113,6 +115,7 @@ func (c *compiler) includedRole(i *playbook.Include) ([]*task, []*expr.Layer) {
 		seen = slices.Clone(c.inPlay.layers[len(before):])
 	}
 	c.inPlay.layers, c.roles = before, roles
+	c.inPlay.roleNames, c.inPlay.depNames = names, deps // found out only when it is included
 	return body, seen
 }
 

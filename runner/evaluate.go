@@ -156,7 +156,9 @@ func (h *host) itemLayer(t *task, its *items, i int, v value.Value) *expr.Layer 
 	if v == expr.Unknown {
 		l.Vars[t.loop.variable] = &expr.Def{Unknown: true}
 	}
+	l.Vars["ansible_loop_var"] = expr.ValueDef(t.loop.variable, nil)
 	if t.loop.index != "" {
+		l.Vars["ansible_index_var"] = expr.ValueDef(t.loop.index, nil)
 		l.Vars[t.loop.index] = expr.ValueDef(int64(i), nil)
 	}
 	if on, _ := h.flag(t.loop.extended, t); on {

@@ -286,15 +286,8 @@ func (x *explainer) ofRun(name string, e *Explanation) {
 // value is a variable's value before any task, where it can be known without
 // a host and without running anything on the controller.
 func (x *explainer) value(name string) (value.Value, bool) {
-	r := &reader{p: x.p, seen: map[string]bool{}}
-	r.name(name)
-	r.close()
-	for n := range r.seen {
-		for _, d := range x.p.defs[n] {
-			if d.Node != nil && acts(d.Node) {
-				return nil, false
-			}
-		}
+	if x.mayAct(name) {
+		return nil, false
 	}
 	b, ok, err := x.env.Resolve(x.h.context(x.env), name)
 	if err != nil || !ok || b.Unknown {
@@ -304,6 +297,29 @@ func (x *explainer) value(name string) (value.Value, bool) {
 		return nil, false
 	}
 	return hide(b.Value, b.Taint), true
+}
+
+// mayAct tells whether reading a variable may do something on the controller,
+// also through the variables that it reads.
+func (x *explainer) mayAct(name string) bool {
+	seen := map[string]bool{name: true}
+	for todo := []string{name}; len(todo) > 0; todo = todo[1:] {
+		for _, s := range x.env.Where(todo[0]) {
+			if s.Def.Node != nil && acts(s.Def.Node) {
+				return true
+			}
+			for _, ref := range s.Def.Refs() {
+				if ref.Name == "vars" || ref.Name == "hostvars" {
+					return true // any variable may be meant
+				}
+				if !seen[ref.Name] {
+					seen[ref.Name] = true
+					todo = append(todo, ref.Name)
+				}
+			}
+		}
+	}
+	return false
 }
 
 // acts tells whether a template in a node may do something on the controller.

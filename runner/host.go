@@ -103,13 +103,14 @@ func (h *host) magicLayer() *expr.Layer {
 			break
 		}
 	}
-	return defs(expr.Magic, map[string]value.Value{
+	vars := h.run.magicOfRun()
+	vars["inventory_file"], vars["inventory_dir"] = h.inv.SourceVars()
+	for k, v := range map[string]value.Value{
 		"inventory_hostname": h.name, "inventory_hostname_short": short, "group_names": groups,
-		"groups": h.run.groupsValue(), "ansible_check_mode": h.run.o.Check, "ansible_diff_mode": h.run.o.Diff,
-		"ansible_forks": int64(h.run.o.Forks), "ansible_managed": "Managed by mxplay: what you change here is lost",
-		"ansible_run_tags": texts(h.run.p.opts.Tags), "ansible_skip_tags": texts(h.run.p.opts.SkipTags),
-		"ansible_verbosity": int64(h.run.o.Verbose), "omit": expr.Omit,
-	})
+	} {
+		vars[k] = v
+	}
+	return defs(expr.Magic, vars)
 }
 
 func defs(level expr.Level, vs map[string]value.Value) *expr.Layer {
@@ -163,10 +164,15 @@ func (b *batch) magicLayer() *expr.Layer {
 			batch = append(batch, h.name)
 		}
 	}
-	return defs(expr.Magic, map[string]value.Value{
+	vars := b.play.magicOfRoles()
+	for k, v := range map[string]value.Value{
 		"ansible_play_name": b.name, "ansible_play_hosts": texts(left), "ansible_play_hosts_all": texts(all),
 		"ansible_play_batch": texts(batch), "play_hosts": texts(batch), "playbook_dir": b.run.p.abs(b.play.dir),
-	})
+		"ansible_search_path": value.List{b.run.p.abs(b.play.dir)},
+	} {
+		vars[k] = v
+	}
+	return defs(expr.Magic, vars)
 }
 
 // push adds variables of an include or loop around the tasks to come; pop takes the last ones off.
@@ -199,9 +205,9 @@ func (h *host) taskEnv(t *task) *expr.Env {
 
 func (t *task) magicOfRole(p *Program) *expr.Layer {
 	t.roleOnce.Do(func() {
-		t.roleMagic = defs(expr.Magic, map[string]value.Value{
-			"role_path": p.abs(t.role.Def.Dir), "role_name": t.role.Def.Name, "ansible_role_name": t.role.Def.Name,
-		})
+		vars := magicOfUse(p, t.role)
+		vars["ansible_search_path"] = append(vars["ansible_search_path"].(value.List), p.abs(t.play.dir))
+		t.roleMagic = defs(expr.Magic, vars)
 	})
 	return t.roleMagic
 }

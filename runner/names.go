@@ -39,29 +39,6 @@ func (c *compiler) magicNames() {
 	}
 }
 
-// magicTypes are the variables that the engine itself sets, with their types.
-func magicTypes() map[string]expr.Type {
-	str, texts := expr.Of(expr.KString), expr.ListOf(expr.Of(expr.KString))
-	types := map[string]expr.Type{
-		"inventory_hostname": str, "inventory_hostname_short": str, "inventory_dir": expr.Any, "inventory_file": expr.Any,
-		"group_names": texts, "groups": expr.Any, "hostvars": expr.Any, "vars": expr.Any, "omit": expr.Any,
-		"playbook_dir": str, "role_path": str, "role_name": str, "ansible_role_name": str,
-		"ansible_play_name": str, "ansible_play_hosts": texts, "ansible_play_hosts_all": texts, "ansible_play_batch": texts, "play_hosts": texts,
-		"ansible_check_mode": expr.Of(expr.KBool), "ansible_diff_mode": expr.Of(expr.KBool), "ansible_run_tags": texts, "ansible_skip_tags": texts,
-		"ansible_forks": expr.Of(expr.KInt), "ansible_managed": str, "ansible_limit": str, "ansible_verbosity": expr.Of(expr.KInt),
-		"ansible_failed_task": expr.Any, "ansible_failed_result": expr.Any, "ansible_version": expr.Any,
-		"template_path": str, "template_host": str, "template_destpath": str, "template_fullpath": str, "template_run_date": str, "template_uid": str,
-		"ansible_facts": specType(modules.SpecOf[modules.Facts]()), "environment": expr.Any,
-	}
-	for _, v := range connectionVars {
-		types[v] = expr.Any
-	}
-	for name, t := range types["ansible_facts"].Fields {
-		types["ansible_"+name] = t
-	}
-	return types
-}
-
 // connectionVars are read by the engine; an expression may read them where the inventory sets them.
 var connectionVars = []string{
 	"ansible_host", "ansible_port", "ansible_user", "ansible_connection", "ansible_password", "ansible_ssh_pass",

@@ -67,6 +67,8 @@ type play struct {
 	delegates bool          // a task of it delegates
 	layers    []*expr.Layer // play vars, vars_files, defaults and vars of all its roles
 	dir       string
+	roleNames []string // of its roles, without dependencies
+	depNames  []string
 }
 
 // task is a compiled task, handler, block, import's child or include.

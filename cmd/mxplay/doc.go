@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mxplay/mxplay/modules"
+	"github.com/mxplay/mxplay/runner"
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/playbook"
 	"github.com/mxplay/mxplay/runner/source"
@@ -17,7 +18,7 @@ import (
 
 func newDoc(p *program) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "doc [modules | keywords | functions | facts | NAME]",
+		Use:   "doc [modules | keywords | functions | facts | magic | precedence | NAME]",
 		Short: "explain modules, keywords, functions and facts",
 		Long: `Shows the reference: all modules, keywords, functions or facts in a line each, or
 one of them in full. A name that stands for several is shown as all of them;
@@ -33,7 +34,7 @@ one of them in full. A name that stands for several is shown as all of them;
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			r := &reference{tasks: p.tasks}
 			if len(args) == 0 {
-				return append([]string{"modules", "keywords", "functions", "facts"}, r.names()...), cobra.ShellCompDirectiveNoFileComp
+				return append([]string{"modules", "keywords", "functions", "facts", "magic", "precedence"}, r.names()...), cobra.ShellCompDirectiveNoFileComp
 			}
 			return r.names(), cobra.ShellCompDirectiveNoFileComp
 		},
@@ -65,7 +66,7 @@ func (r *reference) show(args []string) error {
 	if len(args) == 0 {
 		fmt.Fprintln(r.w, "Modules:")
 		r.modules()
-		fmt.Fprintln(r.w, "\nmxplay doc NAME explains one; there are also: doc keywords, doc functions, doc facts.")
+		fmt.Fprintln(r.w, "\nmxplay doc NAME explains one; there are also: doc keywords, doc functions, doc facts, doc magic, doc precedence.")
 		return nil
 	}
 	if len(args) == 1 {
@@ -81,6 +82,12 @@ func (r *reference) show(args []string) error {
 			return nil
 		case "facts":
 			r.facts()
+			return nil
+		case "magic":
+			r.magic()
+			return nil
+		case "precedence":
+			r.precedence()
 			return nil
 		}
 	}
@@ -374,6 +381,35 @@ func typeText(t modules.Type) string {
 		return "expression"
 	}
 	return string(t.Kind)
+}
+
+// magic lists the variables that the run sets.
+func (r *reference) magic() {
+	var rows [][2]string
+	for _, v := range runner.MagicVars() {
+		rows = append(rows, [2]string{v.Name, v.Doc + magicKind(v)})
+	}
+	fmt.Fprintln(r.w, "Variables that the run itself sets, stronger than any other:")
+	r.table("  ", rows)
+}
+
+func magicKind(v runner.MagicVar) string {
+	if v.Type.Kind == 0 {
+		return ""
+	}
+	return " (" + v.Type.Kind.String() + ")"
+}
+
+// precedence lists the places that variables come from.
+func (r *reference) precedence() {
+	levels := expr.Levels()
+	rows := make([][2]string, len(levels))
+	for i, l := range levels {
+		rows[i] = [2]string{l.Name, l.Doc}
+	}
+	fmt.Fprintln(r.w, "Places that set variables; each wins over those above it, whole values replace each other:")
+	r.table("  ", rows)
+	fmt.Fprintln(r.w, "\nmxplay vars HOST NAME shows which of them set a variable.")
 }
 
 // facts lists the fields of modules.Facts.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/modules/builtin"
+	"github.com/mxplay/mxplay/runner"
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/playbook"
 )
@@ -23,6 +24,7 @@ func TestPages(t *testing.T) {
 		"modules/README.md":         modulesPage,
 		"runner/playbook/README.md": keywordsPage,
 		"runner/expr/README.md":     functionsPage,
+		"runner/README.md":          variablesPage,
 	} {
 		t.Run(file, func(t *testing.T) {
 			var b bytes.Buffer
@@ -137,6 +139,28 @@ func keywordsPage(b *bytes.Buffer) {
 	b.WriteString("\nNot in this language:\n\n| keyword | instead |\n|---|---|\n")
 	for _, k := range refused {
 		fmt.Fprintf(b, "| `%s` | %s |\n", k.Name, cell(k.Refused))
+	}
+}
+
+func variablesPage(b *bytes.Buffer) {
+	b.WriteString("# Variables\n\n" + made + "Where variables come from, which place wins, and what the run and the hosts set themselves. `mxplay vars HOST NAME -i hosts\nsite.yml` shows every place that sets a variable and the one that wins; `mxplay doc precedence`, `doc magic` and `doc facts`\nsay what stands here.\n")
+	b.WriteString("\n## Precedence\n\nEach place wins over those above it: Ansible's order. Whole values replace each other, dicts are not merged (`combine` does that).\n\n| | place | |\n|---|---|---|\n")
+	for i, l := range expr.Levels() {
+		fmt.Fprintf(b, "| %d | %s | %s |\n", i+1, l.Name, cell(l.Doc))
+	}
+	b.WriteString("\nA variable's templates are filled in when it is read, once for a host, and again when something that it reads has changed.\n")
+	b.WriteString("\n## Magic variables\n\n| variable | type | |\n|---|---|---|\n")
+	for _, v := range runner.MagicVars() {
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", v.Name, strings.Trim(magicKind(v), " ()"), cell(v.Doc))
+	}
+	b.WriteString("\n## Facts\n\nOf a host, as `ansible_facts.NAME` and `ansible_NAME`, from its first connection on.\n\n| fact | type | |\n|---|---|---|\n")
+	for _, f := range modules.SpecOf[modules.Facts]().Fields {
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", f.Name, typeText(f.Type), cell(f.Doc))
+		if in := inner(f.Type); in != nil {
+			for _, g := range in.Fields {
+				fmt.Fprintf(b, "| `%s.%s` | %s | %s |\n", f.Name, g.Name, typeText(g.Type), cell(g.Doc))
+			}
+		}
 	}
 }
 

@@ -58,6 +58,32 @@ func (l Level) String() string {
 	return "?"
 }
 
+// LevelDoc describes a level for reference pages.
+type LevelDoc struct {
+	Name string
+	Doc  string
+}
+
+// Levels are all levels from low to high.
+func Levels() []LevelDoc {
+	about := [...]string{
+		RoleDefaults: "defaults/main.yml of the play's roles; of two roles the later", InventoryAll: "group all in an inventory source, such as [all:vars]",
+		InventoryGroups:       "other groups in an inventory source: a deeper group, then the higher ansible_group_priority, then the later name",
+		GroupVarsAllInventory: "", GroupVarsAllPlaybook: "", GroupVarsInventory: "in the order of the groups", GroupVarsPlaybook: "in the order of the groups",
+		InventoryHost: "of the host in an inventory source, and of add_host", HostVarsInventory: "", HostVarsPlaybook: "",
+		Facts: "what the host says, as ansible_facts and ansible_NAME", PlayVars: "vars of the play", VarsPrompt: "", VarsFiles: "the later file",
+		RoleVars: "vars/main.yml of the play's roles, and vars of a roles: entry; in a role its own come first", BlockVars: "vars of blocks and imports, the inner one", TaskVars: "vars of the task",
+		IncludeVars: "", SetFacts: "what was set last", RoleParams: "keys of a roles: entry that are no keywords, in the role",
+		IncludeParams: "vars of include_tasks and include_role, in what they bring in", ExtraVars: "",
+		LoopVars: "item, or loop_var, and index_var", Magic: "what the run itself sets",
+	}
+	out := make([]LevelDoc, len(levelNames))
+	for i, n := range levelNames {
+		out[i] = LevelDoc{n, about[i]}
+	}
+	return out
+}
+
 // Layer is a set of definitions of one level. It is shared between hosts and
 // not changed after its first use.
 type Layer struct {
