@@ -84,10 +84,10 @@ func (p *Program) noHost(host string) error {
 		names = append(names, h.Name)
 	}
 	e := &source.Error{Msg: "no host is named " + host}
-	if near := source.DidYouMean(host, names); near != "" {
-		e.Hint = "did you mean " + near + "?"
-	} else if p.inv.Group(host) != nil {
+	if p.inv.Group(host) != nil {
 		e.Hint = host + " is a group; mxplay inventory --graph " + host + " shows its hosts"
+	} else if near := source.DidYouMean(host, names); near != "" {
+		e.Hint = "did you mean " + near + "?"
 	}
 	return e
 }
