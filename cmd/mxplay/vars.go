@@ -100,7 +100,7 @@ func (p *program) varsText(host, name string, es []runner.Explanation) {
 			if s.Wins {
 				mark = "* "
 			}
-			rows = append(rows, [3]string{mark + levelText(s), place(s), s.Text + remark(s.Within)})
+			rows = append(rows, [3]string{mark + levelText(s), placeOf(s), s.Text + remark(s.Within)})
 		}
 		columns(p, rows)
 		if e.Known {
@@ -118,11 +118,11 @@ func (p *program) varsLine(e runner.Explanation) {
 		if strings.HasPrefix(s.Level, "magic") {
 			return
 		}
-		fmt.Fprintf(p.out, "  %s = %s  (%s, %s)\n", e.Name, s.Text, levelText(s), place(s))
+		fmt.Fprintf(p.out, "  %s = %s  (%s, %s)\n", e.Name, s.Text, levelText(s), placeOf(s))
 		return
 	}
 	s := e.Settings[0]
-	fmt.Fprintf(p.out, "  %s: %s, %s\n", e.Name, s.Within, place(s))
+	fmt.Fprintf(p.out, "  %s: %s, %s\n", e.Name, s.Within, placeOf(s))
 }
 
 func levelText(s runner.Setting) string {
@@ -132,7 +132,7 @@ func levelText(s runner.Setting) string {
 	return s.Level + ": " + s.Name
 }
 
-func place(s runner.Setting) string {
+func placeOf(s runner.Setting) string {
 	if s.Pos.IsZero() {
 		return "-"
 	}
