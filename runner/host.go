@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -200,7 +201,31 @@ func (h *host) taskEnv(t *task) *expr.Env {
 	if t.role != nil {
 		ls = append(ls, t.magicOfRole(h.run.p))
 	}
-	return h.env.With(ls...)
+	return h.env.With(ls...).Within(t.folders(h.run.p))
+}
+
+// folders are where the task's files are looked for by functions such as file():
+// as src is, in its role, the roles that brought it in, beside its file and beside the playbook.
+func (t *task) folders(p *Program) []string {
+	t.dirsOnce.Do(func() {
+		add := func(dir string) {
+			if !slices.Contains(t.dirs, dir) {
+				t.dirs = append(t.dirs, dir)
+			}
+		}
+		if t.src == nil {
+			return
+		}
+		for r := t.src.Role; r != nil; r = r.Via {
+			add(r.Def.Dir)
+		}
+		add(t.src.Dir)
+		if t.src.Play != nil && t.src.Play.Dir != "" {
+			t.dirs = slices.DeleteFunc(t.dirs, func(d string) bool { return d == t.src.Play.Dir })
+			add(t.src.Play.Dir)
+		}
+	})
+	return t.dirs
 }
 
 func (t *task) magicOfRole(p *Program) *expr.Layer {
@@ -214,7 +239,11 @@ func (t *task) magicOfRole(p *Program) *expr.Layer {
 
 // context is what expressions of the host are evaluated in.
 func (h *host) context(env expr.Scope) *expr.Context {
-	return &expr.Context{Scope: env, Host: h.name, Cache: h.run.cache, Load: h.run.p.loadTemplate, Dirs: h.run.dirs}
+	dirs := h.run.dirs
+	if e, ok := env.(*expr.Env); ok && e.Dirs() != nil {
+		dirs = e.Dirs()
+	}
+	return &expr.Context{Scope: env, Host: h.name, Cache: h.run.cache, Load: h.run.p.loadTemplate, Dirs: dirs}
 }
 
 // taskName is a task's name as it is shown.

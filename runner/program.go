@@ -117,6 +117,8 @@ type task struct {
 	readAt    int      // when that was found out: 1 + Program.grown
 	roleOnce  sync.Once
 	roleMagic *expr.Layer
+	dirsOnce  sync.Once
+	dirs      []string // where its files are
 }
 
 // keywords are the inherited words, the nearest level's each.

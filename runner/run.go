@@ -229,7 +229,7 @@ func (r *run) play(ctx context.Context, p *play) error {
 	for _, h := range r.hosts {
 		h.again()
 	}
-	r.dir, r.dirs = p.dir, []string{r.p.loader.Join(p.dir, "files"), p.dir}
+	r.dir, r.dirs = p.dir, []string{p.dir}
 	r.mu.Unlock()
 	of := batches(sizes, len(all))
 	for i := 0; len(all) > 0 && ctx.Err() == nil && !r.stop; i++ {

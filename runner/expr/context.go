@@ -16,7 +16,7 @@ type Context struct {
 	Cache *Cache // keeps results of impure functions; nil: they run each time
 
 	Go   context.Context                                      // ends pipe(); nil: context.Background
-	Dirs []string                                             // where file(), first_found() and the like look, in order; first the working directory when empty
+	Dirs []string                                             // where file(), first_found() and the like look, in order, each first in its folder files; the last is the playbook's, the working directory when empty
 	Load func(name string, from *Template) (*Template, error) // finds an included or imported template file
 	Now  func() time.Time                                     // nil: time.Now
 

@@ -35,6 +35,7 @@ type evaluator struct {
 	partial bool // a value with Unknown in it was read
 	items   []element
 	frame   *frame
+	inherit *inherit
 	budget  *budget
 	depth   int
 }

@@ -63,6 +63,7 @@ type code struct {
 	text   string      // the text, when plain
 	incs   []Include   // what it imports and includes
 	header fileOptions // of template files
+	blocks map[string]*blockStmt
 }
 
 // ParseExpr reads a bare expression, as `when` and `loop` hold it. "{{ x }}"

@@ -184,6 +184,10 @@ func (p *fileParser) header() {
 		if key == "" && !ok {
 			continue
 		}
+		if strings.HasSuffix(key, "_start_string") || strings.HasSuffix(key, "_end_string") {
+			p.fail(&perr{msg: key + " cannot be changed", hint: "write {% raw %}…{% endraw %} around what another program reads"})
+			continue
+		}
 		on, isBool := asBool(strings.TrimSpace(val))
 		if !ok || !isBool {
 			p.fail(&perr{msg: fmt.Sprintf("the option %s is neither True nor False", key)})

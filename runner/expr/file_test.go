@@ -108,7 +108,12 @@ func TestTemplateErrors(t *testing.T) {
 		{`{% include "main" %}`, "main:1:12: template files include each other deeper than 100"},
 		{`{% include "no" %}`, "main:1:12: no: file does not exist"},
 		{"{% if n %}{% endif %}", "main:1:7: n is an int (2), not true or false"},
-		{"{% extends 'x' %}", "main:1:1: templates do not extend one another here"},
+		{"{% extends 'x' %}", "main:1:12: x: file does not exist"},
+		{"{% block a %}{% endblock %}{% block a %}{% endblock %}", "main:1:28: there are two blocks a"},
+		{"{% filter upper %}{% endfilter %}", "main:1:11: upper after | needs its brackets\nhint: write {% filter upper() %}"},
+		{"a\n{% filter indent(width=2) %}{% endfilter %}", "main:2:18: arguments have no names here: their order tells them apart\nhint: write {% filter indent(2) %}"},
+		{"#jinja2: variable_start_string: '[%'\nx", "main:1:1: variable_start_string cannot be changed"},
+		{"{% for x in l %}{% break %}{% endfor %}", "main:1:17: {% break %} has no meaning here\nhint: write {% for x in list if … %}"},
 		{"{{ m.items() }}", "main:1:6: values have no methods: .items()"},
 		{"{% for i in range(100000000) %}{% endfor %}", "main:1:13: the evaluation takes too many steps"},
 		{"{# a", `main:1:1: no "#}" ends the comment that begins here`},
@@ -121,8 +126,16 @@ func TestTemplateErrors(t *testing.T) {
 		} else {
 			errors.As(err, &se)
 		}
-		if se == nil || se.Error() != c.want {
-			t.Errorf("%q:\n got %v\nwant %s", c.src, err, c.want)
+		if se == nil {
+			t.Errorf("%q: %v", c.src, err)
+			continue
+		}
+		got := se.Error()
+		if strings.Contains(c.want, "\nhint: ") {
+			got += "\nhint: " + se.Hint
+		}
+		if got != c.want {
+			t.Errorf("%q:\n got %v\nwant %s", c.src, got, c.want)
 		}
 	}
 	_, err := ParseFile("f", "{{ a | upper }}\nx {{ b is defined }}\n")

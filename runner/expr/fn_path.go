@@ -166,11 +166,15 @@ func pathFunctions() []*Function {
 		{Name: "fileglob", Params: []Param{p("pattern", KString)}, Result: KList, impure: true, Doc: "the files on the controller that a pattern with * and ? matches, sorted.", Example: []string{`fileglob("/nope/*")`, `[]`},
 			call: func(c *call) (value.Value, error) {
 				found := value.List{}
-				for _, dir := range c.dirs() {
-					pat := expandHome(c.str(0))
-					if !filepath.IsAbs(pat) {
-						pat = filepath.Join(dir, pat)
+				pat := expandHome(c.str(0))
+				tries := []string{pat}
+				if !filepath.IsAbs(pat) {
+					tries = nil
+					for _, dir := range c.dirs() {
+						tries = append(tries, filepath.Join(dir, "files", pat), filepath.Join(dir, pat))
 					}
+				}
+				for _, pat := range tries {
 					m, err := filepath.Glob(pat)
 					if err != nil {
 						return nil, c.errorf("%s", err)
@@ -236,21 +240,23 @@ func (c *call) playbookDir() string {
 	return d[len(d)-1]
 }
 
-// findFile is the path of a file: the first directory that has it, else the first directory.
+// findFile is the path of a file: in the folder of the role whose task this is,
+// in those of the roles that brought it in, in that of the task, and in the
+// playbook's; in each first in its folder files. When none has it, it is the playbook's.
 func (c *call) findFile(name string) string {
 	name = expandHome(name)
 	if filepath.IsAbs(name) {
 		return name
 	}
 	for _, d := range c.dirs() {
-		for _, sub := range []string{"", "files", "templates"} {
+		for _, sub := range []string{"files", "", "templates"} {
 			f := filepath.Join(d, sub, name)
 			if _, err := os.Stat(f); err == nil {
 				return f
 			}
 		}
 	}
-	return filepath.Join(c.dirs()[0], name)
+	return filepath.Join(c.playbookDir(), name)
 }
 
 func callFirstFound(c *call) (value.Value, error) {

@@ -310,7 +310,7 @@ func (c *call) once() (value.Value, error) {
 	if use == "" {
 		use = fmt.Sprintf("%p+%d", c.ev.o, c.n.offset())
 	}
-	key := strings.Join([]string{c.ev.host, c.n.fn.Name, use, string(args)}, "\x00")
+	key := strings.Join([]string{c.ev.host, c.n.fn.Name, use, c.dirs()[0], string(args)}, "\x00")
 	return c.ev.ctx.Cache.do(key, func() (value.Value, error) { return c.n.fn.call(c) })
 }
 

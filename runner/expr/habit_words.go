@@ -212,7 +212,7 @@ func (h *habits) filter(i int, t tok) *fix {
 		return f
 	}
 	text := func(i int) string { return strings.Trim(args[i], `'"`) }
-	quoted := func(i int) bool { return i < len(args) && (args[i][0] == '\'' || args[i][0] == '"') }
+	quoted := func(i int) bool { return i < len(args) && args[i] != "" && (args[i][0] == '\'' || args[i][0] == '"') }
 	switch t.text {
 	case "d":
 		return &fix{off: t.off, msg: f.msg, edits: []edit{{t.off, t.end, "default"}}}

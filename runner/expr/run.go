@@ -2,6 +2,7 @@ package expr
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 
@@ -38,6 +39,8 @@ type macro struct {
 	frame  *frame
 	o      *origin
 	tmpl   *Template
+
+	varargs bool // it takes more arguments than it names, as varargs
 }
 
 // namespace is what {% set ns = namespace() %} makes: its members can be set
@@ -74,6 +77,7 @@ type loopState struct {
 	depth int64
 	last  value.Value // of loop.changed
 	asked bool
+	again func(items value.Value, out *strings.Builder) error // of a recursive loop
 }
 
 var loopMembers = []string{"index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem", "depth", "depth0"}
@@ -161,6 +165,17 @@ func (s *forStmt) run(ev *evaluator, out *strings.Builder) error {
 	if err != nil {
 		return err
 	}
+	depth := int64(1)
+	if outer, ok := ev.frame.get("loop"); ok && !s.recursive {
+		if l, ok := outer.(*loopState); ok {
+			depth = l.depth + 1
+		}
+	}
+	return s.over(ev, v, depth, out)
+}
+
+// over runs the loop over a value.
+func (s *forStmt) over(ev *evaluator, v value.Value, depth int64, out *strings.Builder) error {
 	var items value.List
 	switch v := v.(type) {
 	case value.List:
@@ -217,13 +232,17 @@ func (s *forStmt) run(ev *evaluator, out *strings.Builder) error {
 	if len(items) == 0 {
 		return ev.in(ev.frame, func(*frame) error { return ev.block(s.none, out) })
 	}
-	depth := int64(1)
-	if outer, ok := ev.frame.get("loop"); ok {
-		if l, ok := outer.(*loopState); ok {
-			depth = l.depth + 1
+	loop := &loopState{items: items, depth: depth}
+	if s.recursive {
+		around := ev.frame
+		loop.again = func(v value.Value, out *strings.Builder) error {
+			inner := ev.frame
+			ev.frame = around
+			err := s.over(ev, v, depth+1, out)
+			ev.frame = inner
+			return err
 		}
 	}
-	loop := &loopState{items: items, depth: depth}
 	for i, v := range items {
 		loop.i = i
 		err := ev.in(ev.frame, func(f *frame) error {
@@ -248,6 +267,16 @@ func (s *setStmt) run(ev *evaluator, _ *strings.Builder) error {
 			return err
 		}
 		v = b.String()
+		if s.n != nil {
+			err := ev.in(ev.frame, func(f *frame) (err error) {
+				f.set(filtered, v)
+				v, err = ev.want(s.n)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
 	} else {
 		var err error
 		if v, err = s.n.eval(ev); err != nil {
@@ -323,12 +352,12 @@ func (s *withStmt) run(ev *evaluator, out *strings.Builder) error {
 }
 
 func (s *macroStmt) run(ev *evaluator, _ *strings.Builder) error {
-	ev.frame.set(s.name, &macro{s.name, s.params, s.body, ev.frame, ev.o, ev.tmpl})
+	ev.frame.set(s.name, &macro{s.name, s.params, s.body, ev.frame, ev.o, ev.tmpl, s.varargs})
 	return nil
 }
 
 func (s *callStmt) run(ev *evaluator, out *strings.Builder) error {
-	text, err := s.n.call(ev, &macro{"caller", s.params, s.body, ev.frame, ev.o, ev.tmpl})
+	text, err := s.n.call(ev, &macro{"caller", s.params, s.body, ev.frame, ev.o, ev.tmpl, false})
 	if err != nil {
 		return err
 	}
@@ -342,6 +371,11 @@ func (n *dynNode) eval(ev *evaluator) (value.Value, error) {
 			if l, ok := ev.frame.get("loop"); ok {
 				return n.loopCall(ev, l.(*loopState), m.name)
 			}
+		}
+	}
+	if id, ok := n.callee.(*identNode); ok && id.name == "super" {
+		if v, ok := ev.frame.get("super"); ok {
+			return n.super(ev, v.(*superBlock))
 		}
 	}
 	return n.call(ev, nil)
@@ -368,6 +402,24 @@ func (n *dynNode) loopCall(ev *evaluator, l *loopState, name string) (value.Valu
 	return nil, ev.errorf(n, "loop.%s() is unknown: loop.cycle(a, b), loop.changed(x)", name)
 }
 
+// recurse is loop(items) of a recursive loop.
+func (n *dynNode) recurse(ev *evaluator, l *loopState) (string, error) {
+	if len(n.args) != 1 {
+		return "", ev.errorf(n, "loop() takes the list to go over")
+	}
+	v, err := ev.full(n.args[0])
+	if err != nil {
+		return "", err
+	}
+	if ev.depth++; ev.depth > maxDepth {
+		return "", ev.errorf(n, "the loop goes deeper than %d", maxDepth)
+	}
+	var out strings.Builder
+	err = l.again(v, &out)
+	ev.depth--
+	return out.String(), err
+}
+
 // maxDepth is how deep macros and includes may call each other.
 const maxDepth = 100
 
@@ -380,6 +432,9 @@ func (n *dynNode) call(ev *evaluator, caller *macro) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if l, ok := v.(*loopState); ok && l.again != nil {
+		return n.recurse(ev, l)
+	}
 	m, ok := v.(*macro)
 	if !ok {
 		e := ev.errorf(n, "%s is %s, not a macro", pathOf(n.callee), describe(v))
@@ -388,10 +443,10 @@ func (n *dynNode) call(ev *evaluator, caller *macro) (string, error) {
 		}
 		return "", e
 	}
-	if len(n.args) > len(m.params) {
+	if len(n.args) > len(m.params) && !m.varargs {
 		return "", ev.errorf(n, "the macro %s takes %s", m.name, plural(int64(len(m.params)), "argument"))
 	}
-	args := make([]value.Value, len(m.params))
+	args := make([]value.Value, max(len(m.params), len(n.args)))
 	for i, a := range n.args {
 		if args[i], err = a.eval(ev); err != nil {
 			return "", err
@@ -420,6 +475,9 @@ func (n *dynNode) call(ev *evaluator, caller *macro) (string, error) {
 		}
 		if caller != nil {
 			f.set("caller", caller)
+		}
+		if m.varargs {
+			f.set("varargs", append(value.List{}, args[len(m.params):]...))
 		}
 		return ev.block(m.body, &out)
 	})
@@ -471,19 +529,34 @@ func (ev *evaluator) inside(n node, t *Template, f func() error) error {
 func (ev *evaluator) renderOther(n node, t *Template, parent *frame) (string, error) {
 	var out strings.Builder
 	err := ev.inside(n, t, func() error {
-		return ev.in(parent, func(*frame) error {
-			if t.code.plain {
-				out.WriteString(t.code.text)
-				return nil
-			}
-			return ev.block(t.code.parts, &out)
-		})
+		return ev.in(parent, func(*frame) error { return ev.body(t, &out) })
 	})
 	return out.String(), err
 }
 
+// loadFirst is load for a name or a list of names, of which the first that is there counts.
+func (ev *evaluator) loadFirst(n node) (*Template, error) {
+	v, err := ev.want(n)
+	if err != nil {
+		return nil, err
+	}
+	names, ok := v.(value.List)
+	if !ok {
+		return ev.load(n)
+	}
+	err = fs.ErrNotExist
+	for _, name := range names {
+		var t *Template
+		t, err = ev.load(&litNode{at(n.offset()), name})
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return t, err
+		}
+	}
+	return nil, fmt.Errorf("none of the template files is there: %w", err)
+}
+
 func (s *includeStmt) run(ev *evaluator, out *strings.Builder) error {
-	t, err := ev.load(s.n)
+	t, err := ev.loadFirst(s.n)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			if s.missing {
@@ -493,7 +566,11 @@ func (s *includeStmt) run(ev *evaluator, out *strings.Builder) error {
 		}
 		return err
 	}
-	text, err := ev.renderOther(s.n, t, ev.frame)
+	around := ev.frame
+	if s.alone {
+		around = nil
+	}
+	text, err := ev.renderOther(s.n, t, around)
 	out.WriteString(text)
 	return err
 }
@@ -507,11 +584,15 @@ func (s *importStmt) run(ev *evaluator, _ *strings.Builder) error {
 		return err
 	}
 	var mod *frame
+	var around *frame
+	if s.context {
+		around = ev.frame
+	}
 	err = ev.inside(s.n, t, func() error {
-		return ev.in(nil, func(f *frame) error {
+		return ev.in(around, func(f *frame) error {
 			mod = f
 			var drop strings.Builder
-			return ev.block(t.code.parts, &drop)
+			return ev.body(t, &drop)
 		})
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"strings"
 )
 
 type (
@@ -15,8 +16,10 @@ type (
 		names  []string
 		iter   node
 		filter node
-		body   []stmt
-		none   []stmt // else
+
+		recursive bool
+		body      []stmt
+		none      []stmt // else
 	}
 	// setStmt is {% set a = x %}, {% set ns.a = x %} and {% set a %}…{% endset %}.
 	setStmt struct {
@@ -44,6 +47,8 @@ type (
 		name   string
 		params []param
 		body   []stmt
+
+		varargs bool
 	}
 	callStmt struct {
 		at
@@ -56,11 +61,14 @@ type (
 		n     node
 		as    string
 		names [][2]string // of from … import: name, alias
+
+		context bool // it sees what is set around it
 	}
 	includeStmt struct {
 		at
 		n       node
 		missing bool
+		alone   bool // it does not see what is set around it
 	}
 	withStmt struct {
 		names []string
@@ -128,7 +136,13 @@ func (p *fileParser) statement(off int, l *lexed) *perr {
 			return err
 		}
 		p.add(m)
-		return p.open(word, off, &m.body, nil)
+		if err := p.open(word, off, &m.body, nil); err != nil {
+			return err
+		}
+		p.blocks[len(p.blocks)-1].end = func() {
+			m.varargs = strings.Contains(p.src[off:p.i], "varargs")
+		}
+		return nil
 	case "call":
 		return p.callTag(off, l)
 	case "import", "from", "include":
@@ -145,7 +159,7 @@ func (p *fileParser) statement(off int, l *lexed) *perr {
 		}
 		p.add(s)
 		return p.open(word, off, &s.body, nil)
-	case "endif", "endfor", "endset", "endmacro", "endcall", "endwith":
+	case "endif", "endfor", "endset", "endmacro", "endcall", "endwith", "endfilter", "endblock":
 		if len(p.blocks) == 0 {
 			return &perr{off: off, msg: "{% " + word + " %} ends nothing"}
 		}
@@ -165,12 +179,23 @@ func (p *fileParser) statement(off int, l *lexed) *perr {
 		return &perr{off: off, msg: "{% endraw %} ends nothing"}
 	case "do":
 		return &perr{off: off, msg: "{% do %} has no meaning here", hint: "write {% set list = list + [x] %}, inside a loop with a namespace"}
-	case "block", "extends":
-		return &perr{off: off, msg: "templates do not extend one another here", hint: "write {% include \"…\" %} or a macro"}
 	case "filter":
-		return &perr{off: off, msg: "{% filter %} has no meaning here", hint: "write {% set text %}…{% endset %}{{ text | upper() }}"}
+		return p.filterTag(off, l)
+	case "block":
+		return p.blockTag(off, l)
+	case "extends":
+		s := &extendsStmt{at(off), p.part(l, 1, n, word)}
+		p.note(s.n, false)
+		p.add(s)
+		return nil
+	case "break", "continue":
+		return &perr{off: off, msg: "{% " + word + " %} has no meaning here", hint: "write {% for x in list if … %}"}
+	case "autoescape", "endautoescape":
+		return &perr{off: off, msg: "nothing is escaped here", hint: "write {{ x | escape() }} where it has to be"}
+	case "trans", "pluralize", "debug":
+		return &perr{off: off, msg: "{% " + word + " %} has no meaning here"}
 	}
-	words := []string{"if", "for", "set", "macro", "call", "import", "from", "include", "raw", "with", "elif", "else", "endif", "endfor", "endset", "endmacro", "endcall"}
+	words := []string{"if", "for", "set", "macro", "call", "import", "from", "include", "raw", "with", "elif", "else", "filter", "block", "extends", "endfilter", "endblock", "endif", "endfor", "endset", "endmacro", "endcall"}
 	e := &perr{off: off, msg: fmt.Sprintf("{%% %s %%} is no statement", word)}
 	if c := similar(word, words); len(c) > 0 {
 		e.hint = "did you mean " + c[0] + "?"
@@ -209,7 +234,8 @@ func (p *fileParser) forTag(off int, l *lexed) *perr {
 	}
 	end := len(l.toks)
 	if l.is(end-1, "recursive") {
-		return &perr{off: l.toks[end-1].off, msg: "loops are not recursive here", hint: "write a macro that calls itself"}
+		s.recursive = true
+		end--
 	}
 	if i := l.find(in+1, "if"); i >= 0 && l.find(i, "else") < 0 {
 		s.filter = p.part(l, i+1, end, "if")
@@ -229,10 +255,13 @@ func (p *fileParser) forTag(off int, l *lexed) *perr {
 func (p *fileParser) setTag(off int, l *lexed) *perr {
 	eq := l.find(1, "=")
 	if eq < 0 {
-		if len(l.toks) != 2 || l.toks[1].kind != tokIdent {
+		if len(l.toks) < 2 || l.toks[1].kind != tokIdent || len(l.toks) > 2 && (!l.is(2, "|") || len(l.toks) == 3) {
 			return &perr{off: off, msg: "a variable is set by {% set x = 1 %} or {% set x %}…{% endset %}"}
 		}
 		s := &setStmt{at: at(off), names: []string{l.toks[1].text}, block: true}
+		if len(l.toks) > 2 {
+			s.n = p.filterChain(l, 3, "{% set "+s.names[0]+" | ")
+		}
 		p.declared[s.names[0]] = true
 		p.add(s)
 		return p.open("set", off, &s.body, nil)
@@ -339,40 +368,35 @@ func (p *fileParser) callTag(off int, l *lexed) *perr {
 func (p *fileParser) importTag(off int, l *lexed) *perr {
 	word := l.toks[0].text
 	end := len(l.toks)
+	with, without := false, false
 	if l.is(end-1, "context") && (l.is(end-2, "with") || l.is(end-2, "without")) {
+		with, without = l.is(end-2, "with"), l.is(end-2, "without")
 		end -= 2
-	}
-	note := func(n node, missing bool) {
-		inc := Include{off: n.offset(), Missing: missing}
-		if lit, ok := n.(*litNode); ok {
-			inc.Name, _ = lit.v.(string)
-		}
-		p.code.incs = append(p.code.incs, inc)
 	}
 	switch word {
 	case "include":
-		s := &includeStmt{at: at(off)}
+		s := &includeStmt{at: at(off), alone: without}
 		if l.is(end-1, "missing") && l.is(end-2, "ignore") {
 			s.missing = true
 			end -= 2
 		}
 		s.n = p.part(l, 1, end, word)
-		note(s.n, s.missing)
+		p.note(s.n, s.missing)
 		p.add(s)
 	case "import":
 		if end < 4 || !l.is(end-2, "as") || l.toks[end-1].kind != tokIdent {
 			return &perr{off: off, msg: `write {% import "file" as name %}`}
 		}
-		s := &importStmt{at: at(off), as: l.toks[end-1].text, n: p.part(l, 1, end-2, word)}
+		s := &importStmt{at: at(off), as: l.toks[end-1].text, context: with, n: p.part(l, 1, end-2, word)}
 		p.declared[s.as] = true
-		note(s.n, false)
+		p.note(s.n, false)
 		p.add(s)
 	case "from":
 		imp := l.find(1, "import")
 		if imp < 0 {
 			return &perr{off: off, msg: `write {% from "file" import a, b as c %}`}
 		}
-		s := &importStmt{at: at(off), n: p.part(l, 1, imp, word)}
+		s := &importStmt{at: at(off), context: with, n: p.part(l, 1, imp, word)}
 		for _, r := range l.split(imp+1, end) {
 			name := l.toks[r[0]].text
 			alias := name
@@ -385,10 +409,71 @@ func (p *fileParser) importTag(off int, l *lexed) *perr {
 			p.declared[alias] = true
 			s.names = append(s.names, [2]string{name, alias})
 		}
-		note(s.n, false)
+		p.note(s.n, false)
 		p.add(s)
 	}
 	return nil
+}
+
+// note remembers a template file that this one brings in.
+func (p *fileParser) note(n node, missing bool) {
+	inc := Include{off: n.offset(), Missing: missing}
+	if lit, ok := n.(*litNode); ok {
+		inc.Name, _ = lit.v.(string)
+	}
+	p.code.incs = append(p.code.incs, inc)
+}
+
+// filterTag is {% filter indent(2) | upper() %}.
+func (p *fileParser) filterTag(off int, l *lexed) *perr {
+	if len(l.toks) < 2 {
+		return &perr{off: off, msg: "a filter is missing", hint: "write {% filter upper() %}"}
+	}
+	s := &filterStmt{n: p.filterChain(l, 1, "{% filter ")}
+	p.add(s)
+	return p.open("filter", off, &s.body, nil)
+}
+
+// filterChain reads indent(2) | upper() from the i-th token on: the expression
+// over the text stands behind a name and a pipe that nobody wrote.
+func (p *fileParser) filterChain(l *lexed, i int, word string) node {
+	const before = filtered + " | "
+	sub := l.sub(i, len(l.toks))
+	start := sub.start - len(before)
+	toks := []tok{{kind: tokIdent, off: start, end: start + 1, depth: sub.toks[0].depth, text: filtered},
+		{kind: tokOp, off: start + 2, end: start + 3, depth: sub.toks[0].depth, text: "|"}}
+	sub.start, sub.toks, sub.masked = start, append(toks, sub.toks...), before+sub.masked
+	n, err := parseLexed(p.src[:start]+before+p.src[start+len(before):], sub, dialect{file: true})
+	if err != nil {
+		p.fail(err.wrap(func(fixed string) string {
+			return word + strings.TrimPrefix(strings.TrimSpace(fixed), before) + " %}"
+		}))
+		return &litNode{at: at(l.toks[i].off)}
+	}
+	return n
+}
+
+func (p *fileParser) blockTag(off int, l *lexed) *perr {
+	n := len(l.toks)
+	s := &blockStmt{at: at(off)}
+	for n > 2 && (l.is(n-1, "scoped") || l.is(n-1, "required")) {
+		s.scoped = s.scoped || l.is(n-1, "scoped")
+		n--
+	}
+	if n != 2 || l.toks[1].kind != tokIdent {
+		return &perr{off: off, msg: "a block is written {% block name %}"}
+	}
+	s.name = l.toks[1].text
+	if p.code.blocks[s.name] != nil {
+		return &perr{off: off, msg: "there are two blocks " + s.name}
+	}
+	if p.code.blocks == nil {
+		p.code.blocks = map[string]*blockStmt{}
+	}
+	p.code.blocks[s.name] = s
+	p.declared["super"] = true
+	p.add(s)
+	return p.open("block", off, &s.body, nil)
 }
 
 // reserved are the words that cannot name a variable.

@@ -78,7 +78,14 @@ func (s *static) stmt(st stmt) {
 		switch {
 		case st.block:
 			s.inner(func() { s.block(st.body) })
-			s.set(st.names[0], Of(KString))
+			t := Of(KString)
+			if st.n != nil {
+				s.inner(func() {
+					s.set(filtered, t)
+					t = s.typ(st.n, false)
+				})
+			}
+			s.set(st.names[0], t)
 		case st.attr != "":
 			s.typ(st.n, false)
 		default:
@@ -109,6 +116,9 @@ func (s *static) stmt(st stmt) {
 		s.set(st.name, Any)
 		s.inner(func() {
 			s.set("caller", Any)
+			if st.varargs {
+				s.set("varargs", ListOf(Any))
+			}
 			s.params(st.params)
 			s.block(st.body)
 		})
@@ -118,6 +128,19 @@ func (s *static) stmt(st stmt) {
 			s.params(st.params)
 			s.block(st.body)
 		})
+	case *filterStmt:
+		s.inner(func() { s.block(st.body) })
+		s.inner(func() {
+			s.set(filtered, Of(KString))
+			s.typ(st.n, false)
+		})
+	case *blockStmt:
+		s.inner(func() {
+			s.set("super", Any)
+			s.block(st.body)
+		})
+	case *extendsStmt:
+		s.typ(st.n, false)
 	case *importStmt:
 		s.typ(st.n, false)
 		if st.as != "" {

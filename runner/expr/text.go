@@ -75,7 +75,7 @@ func (ev *evaluator) render(t *Template) (string, error) {
 		ev.frame = &frame{}
 	}
 	var out strings.Builder
-	err := ev.block(t.code.parts, &out)
+	err := ev.body(t, &out)
 	return out.String(), err
 }
 

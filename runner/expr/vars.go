@@ -200,6 +200,7 @@ type Env struct {
 	h      *hostVars
 	layers []*Layer // lowest first
 	when   int64    // reads the host's set variables as of this tick; 0: now
+	dirs   []string // where the task's files are, in order
 }
 
 func sorted(layers []*Layer) []*Layer {
@@ -218,14 +219,22 @@ func sorted(layers []*Layer) []*Layer {
 func (e *Env) With(layers ...*Layer) *Env {
 	all := make([]*Layer, 0, len(e.layers)+len(layers))
 	all = append(append(all, e.layers...), layers...)
-	return &Env{h: e.h, layers: sorted(all), when: e.when}
+	return &Env{h: e.h, layers: sorted(all), when: e.when, dirs: e.dirs}
 }
+
+// Within is e for a task whose files are looked for in these folders, in order.
+func (e *Env) Within(dirs []string) *Env {
+	return &Env{h: e.h, layers: e.layers, when: e.when, dirs: dirs}
+}
+
+// Dirs are the folders of Within.
+func (e *Env) Dirs() []string { return e.dirs }
 
 func (e *Env) asOf(tick int64) *Env {
 	if tick == e.when {
 		return e
 	}
-	return &Env{h: e.h, layers: e.layers, when: tick}
+	return &Env{h: e.h, layers: e.layers, when: tick, dirs: e.dirs}
 }
 
 // Host is the host's name.
