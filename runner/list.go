@@ -109,3 +109,41 @@ func uniq(ss []string) []string {
 	}
 	return out[:n]
 }
+
+// Tags are all tags of the program's tasks, sorted.
+func (p *Program) Tags() []string {
+	var all []string
+	p.eachTask(func(t *task) { all = append(all, t.tags...) })
+	return uniq(all)
+}
+
+// TaskNames are the names of the program's tasks, in order.
+func (p *Program) TaskNames() []string {
+	var all []string
+	p.eachTask(func(t *task) {
+		if t.label != "" {
+			all = append(all, t.label)
+		}
+	})
+	return all
+}
+
+// eachTask calls f with every task of every play, blocks taken apart.
+func (p *Program) eachTask(f func(*task)) {
+	var walk func([]*task)
+	walk = func(ts []*task) {
+		for _, t := range ts {
+			if !t.block {
+				f(t)
+			}
+			walk(t.body)
+			walk(t.rescue)
+			walk(t.always)
+		}
+	}
+	for _, pl := range p.plays {
+		for _, ts := range [][]*task{pl.pre, pl.main, pl.post} {
+			walk(ts)
+		}
+	}
+}

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"reflect"
+	"slices"
 	"sort"
 	"strings"
 
@@ -13,32 +13,50 @@ import (
 	"github.com/mxplay/mxplay/runner"
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/playbook"
-	"github.com/mxplay/mxplay/runner/source"
 )
 
 func newDoc(p *program) *cobra.Command {
+	var list bool
+	var output string
 	c := &cobra.Command{
-		Use:   "doc [modules | keywords | functions | facts | magic | precedence | NAME]",
-		Short: "explain modules, keywords, functions and facts",
-		Long: `Shows the reference: all modules, keywords, functions or facts in a line each, or
-one of them in full. A name that stands for several is shown as all of them;
-"doc keyword NAME", "doc module NAME" and "doc function NAME" pick one.`,
+		Use:   "doc [KIND] [NAME]",
+		Short: "explain modules, keywords, functions, facts and magic variables",
+		Long: `Shows the reference: modules, keywords, functions, facts, magic (variables that a
+run sets itself) and connection (variables that say how a host is reached), in a
+line each, or one of them in full. A name that stands for several is shown as all
+of them; "doc keyword NAME", "doc function NAME" and so on pick one.`,
 		Example: `  mxplay doc modules
   mxplay doc template
-  mxplay doc keyword when`,
+  mxplay doc keyword when
+  mxplay doc -l functions
+  mxplay doc copy --output json`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			r := &reference{w: p.out, tasks: p.tasks}
+			switch {
+			case output != "text" && output != "json":
+				return badInput(fmt.Errorf("--output is text or json, not %s", output))
+			case output == "json":
+				return badInput(r.json(args))
+			case list:
+				return badInput(r.list(args))
+			}
 			return badInput(r.show(args))
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			r := &reference{tasks: p.tasks}
-			if len(args) == 0 {
-				return append([]string{"modules", "keywords", "functions", "facts", "magic", "precedence"}, r.names()...), cobra.ShellCompDirectiveNoFileComp
+			switch {
+			case len(args) == 0:
+				return append(append(docKinds(), "precedence"), r.names()...), cobra.ShellCompDirectiveNoFileComp
+			case len(args) == 1 && slices.Contains(docKinds(), plural(args[0])):
+				return r.namesOf(plural(args[0])), cobra.ShellCompDirectiveNoFileComp
 			}
-			return r.names(), cobra.ShellCompDirectiveNoFileComp
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
+	c.Flags().SortFlags = false
+	c.Flags().BoolVarP(&list, "list", "l", false, "only names, with their kinds")
+	c.Flags().StringVar(&output, "output", "text", "`FORM` of what is shown: text or json")
 	return c
 }
 
@@ -49,24 +67,12 @@ type reference struct {
 	tasks []*modules.Task
 }
 
-func (r *reference) names() []string {
-	var out []string
-	for _, t := range r.tasks {
-		out = append(out, t.Name)
-	}
-	for _, k := range playbook.AllKeywords() {
-		if k.Refused == "" {
-			out = append(out, k.Name)
-		}
-	}
-	return append(out, expr.FunctionNames()...)
-}
-
+// show is the page of what is asked for.
 func (r *reference) show(args []string) error {
 	if len(args) == 0 {
 		fmt.Fprintln(r.w, "Modules:")
 		r.modules()
-		fmt.Fprintln(r.w, "\nmxplay doc NAME explains one; there are also: doc keywords, doc functions, doc facts, doc magic, doc precedence.")
+		fmt.Fprintf(r.w, "\nmxplay doc NAME explains one, and any keyword, function, fact or variable.\nLists: mxplay doc %s | precedence.\n", strings.Join(docKinds(), " | "))
 		return nil
 	}
 	if len(args) == 1 {
@@ -89,11 +95,15 @@ func (r *reference) show(args []string) error {
 		case "precedence":
 			r.precedence()
 			return nil
+		case "connection":
+			fmt.Fprintln(r.w, "Variables that say how a host is reached; the inventory sets them:")
+			r.variables(runner.ConnectionVariables())
+			return nil
 		}
 	}
-	kind, name := "", args[0]
-	if len(args) == 2 {
-		kind, name = args[0], args[1]
+	kind, name, err := r.wanted(args)
+	if err != nil {
+		return err
 	}
 	found := 0
 	page := func(is string, write func() bool) {
@@ -114,22 +124,16 @@ func (r *reference) show(args []string) error {
 		fmt.Fprint(r.w, b.String())
 		found++
 	}
-	switch kind {
-	case "", "module", "keyword", "function":
-	default:
-		return fmt.Errorf("doc takes module, keyword or function before a name, not %s", kind)
-	}
-	page("module", func() bool { return r.module(name) })
-	page("keyword", func() bool { return r.keyword(name) })
-	page("function", func() bool { return r.function(name) })
+	page("modules", func() bool { return r.module(name) })
+	page("keywords", func() bool { return r.keyword(name) })
+	page("functions", func() bool { return r.function(name) })
+	page("facts", func() bool { return r.fact(name) })
+	page("magic", func() bool { return r.variable("magic variable", name, magicList()) })
+	page("connection", func() bool { return r.variable("connection variable", name, runner.ConnectionVariables()) })
 	if found > 0 {
 		return nil
 	}
-	err := source.Errorf(source.Pos{}, "nothing is called %s", name)
-	if near := source.DidYouMean(name, r.names()); near != "" {
-		return err.WithHint("did you mean %s?", near)
-	}
-	return err.WithHint("mxplay doc modules, doc keywords and doc functions list what there is")
+	return r.unknown(kind, name)
 }
 
 // table writes rows with their first columns aligned; the last one is wrapped.
@@ -141,7 +145,7 @@ func (r *reference) table(indent string, rows [][2]string) {
 		}
 	}
 	for _, row := range rows {
-		lines := wrap(row[1], 96-len(indent)-width-2)
+		lines := wrap(row[1], 80-len(indent)-width-2)
 		head := fmt.Sprintf("%s%-*s", indent, width, row[0])
 		if len(row[0]) > width && len(lines) > 0 {
 			fmt.Fprintln(r.w, head)
@@ -273,7 +277,7 @@ func (r *reference) module(name string) bool {
 		}
 		fmt.Fprintf(r.w, "module %s (%s)\n\n", t.Name, kindText(t.Kind))
 		for para := range strings.SplitSeq(strings.TrimSpace(t.Doc), "\n\n") {
-			for _, l := range wrap(para, 92) {
+			for _, l := range wrap(para, 78) {
 				fmt.Fprintln(r.w, "  "+l)
 			}
 			fmt.Fprintln(r.w)
@@ -385,12 +389,17 @@ func typeText(t modules.Type) string {
 
 // magic lists the variables that the run sets.
 func (r *reference) magic() {
-	var rows [][2]string
-	for _, v := range runner.MagicVars() {
-		rows = append(rows, [2]string{v.Name, v.Doc + magicKind(v)})
-	}
 	fmt.Fprintln(r.w, "Variables that the run itself sets, stronger than any other:")
-	r.table("  ", rows)
+	r.variables(magicList())
+}
+
+// magicList are the magic variables with their types in their docs.
+func magicList() []runner.Variable {
+	var out []runner.Variable
+	for _, v := range runner.MagicVars() {
+		out = append(out, runner.Variable{Name: v.Name, Doc: v.Doc + magicKind(v)})
+	}
+	return out
 }
 
 func magicKind(v runner.MagicVar) string {
@@ -407,30 +416,17 @@ func (r *reference) precedence() {
 	for i, l := range levels {
 		rows[i] = [2]string{l.Name, l.Doc}
 	}
-	fmt.Fprintln(r.w, "Places that set variables; each wins over those above it, whole values replace each other:")
+	fmt.Fprintln(r.w, "Places that set variables; each wins over those above it, whole values\nreplace each other:")
 	r.table("  ", rows)
 	fmt.Fprintln(r.w, "\nmxplay vars HOST NAME shows which of them set a variable.")
 }
 
 // facts lists the fields of modules.Facts.
 func (r *reference) facts() {
-	t := reflect.TypeFor[modules.Facts]()
-	var rows [][2]string
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "" || name == "-" {
-			continue
-		}
-		rows = append(rows, [2]string{"ansible_" + name, f.Tag.Get("doc")})
-		if f.Type.Kind() == reflect.Struct {
-			for j := range f.Type.NumField() {
-				g := f.Type.Field(j)
-				sub, _, _ := strings.Cut(g.Tag.Get("json"), ",")
-				rows = append(rows, [2]string{"  ." + sub, g.Tag.Get("doc")})
-			}
-		}
-	}
 	fmt.Fprintln(r.w, "Facts of a host, as ansible_NAME or ansible_facts.NAME:")
+	var rows [][2]string
+	for _, f := range factList() {
+		rows = append(rows, [2]string{f.Name, f.Doc})
+	}
 	r.table("  ", rows)
 }

@@ -91,5 +91,12 @@ ansible-inventory gives for the same files.`,
 	f.StringVar(&o.view.PlaybookDir, "playbook-dir", "", "`FOLDER` whose group_vars and host_vars count too")
 	f.StringArrayVarP(&o.extra, "extra-vars", "e", nil, "`VARS` that win over all others: name=value, {json}, or @FILE")
 	_ = c.MarkFlagRequired("inventory")
+	names := func(groups bool) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return inventoryNames(o.sources, groups), cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	_ = c.RegisterFlagCompletionFunc("host", names(false))
+	_ = c.RegisterFlagCompletionFunc("limit", names(true))
 	return c
 }

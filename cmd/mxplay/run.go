@@ -100,6 +100,7 @@ playbooks that come with mxplay are named mxplay:NAME, as in mxplay:site.yml.`,
 	f.StringArrayVar(&x.RolePaths, "roles-path", nil, "further `FOLDER` with roles; may be given again")
 	f.CountVarP(&o.verbose, "verbose", "v", "show results; -vv arguments and places too, -vvv times too")
 	f.StringVar(&o.output, "output", "text", "`FORM` of what is shown: text, or json, one object a line")
+	p.completeRun(c, o)
 	return c
 }
 
