@@ -39,6 +39,7 @@ func TestBecome(t *testing.T) {
 	on(t, admin, book, "-b", "--become-method", "doas", "--become-password-file", pass, "-e", "expected=root").
 		ends(t, 1).says(t, "doas is not installed on the host")
 	sh(t, l, "bec", `apt-get -qq update && apt-get -qq -y install opendoas >/dev/null
+		ln -s /usr/bin/sudo /usr/local/bin/other-sudo
 		printf 'permit admin as root\npermit nopass ops\n' >/etc/doas.conf && chmod 600 /etc/doas.conf`)
 
 	inline := inventory(t, l, "bec", "ansible_user=admin", key, config, "ansible_become_password="+lab.Password)
@@ -51,6 +52,7 @@ func TestBecome(t *testing.T) {
 		{"sudo with the inventory's password", inline, "root", []string{"-b"}},
 		{"sudo without a password", ops, "root", []string{"-b"}},
 		{"sudo to an account", admin, "ops", []string{"-b", "--become-user", "ops", "--become-password-file", pass}},
+		{"sudo by another program", admin, "root", []string{"-b", "--become-password-file", pass, "-e", "ansible_become_exe=/usr/local/bin/other-sudo"}},
 		{"su", admin, "root", []string{"-b", "--become-method", "su", "--become-password-file", pass}},
 		{"su to an account", ops, "admin", []string{"-b", "--become-method", "su", "--become-user", "admin", "--become-password-file", pass}},
 		{"doas with a password", admin, "root", []string{"-b", "--become-method", "doas", "--become-password-file", pass}},
@@ -69,6 +71,9 @@ func TestBecome(t *testing.T) {
 			on(t, admin, book, args...).ends(t, 1).says(t, method+" wants a password and none was given")
 		})
 	}
+	t.Run("a program that is not there", func(t *testing.T) {
+		on(t, admin, book, "-b", "-e", "expected=root", "-e", "ansible_become_exe=/opt/sudo").ends(t, 1).says(t, "/opt/sudo is not installed on the host")
+	})
 	t.Run("unknown account", func(t *testing.T) {
 		on(t, root, book, "-b", "--become-user", "nemo", "-e", "expected=nemo").ends(t, 1).says(t, `no such user "nemo" on the host`)
 	})

@@ -69,6 +69,9 @@ func (h *host) account(t *task, env *expr.Env, own *host, conn link) (wire.Accou
 	if a.Flags, err = pick([]string{"ansible_become_flags"}, t.kw.becomeFlags, "", ""); err != nil {
 		return a, err
 	}
+	if a.Exe, err = pick([]string{"ansible_become_exe"}, t.kw.becomeExe, "", ""); err != nil {
+		return a, err
+	}
 	if a.Password, err = pick([]string{"ansible_become_password", "ansible_become_pass"}, nil, "", ""); err != nil {
 		return a, err
 	}

@@ -23,16 +23,69 @@ func (b *batch) block(ctx context.Context, t *task, hs []*host) {
 		}
 		if items.unknown {
 			h.reportMaybe(t, "its loop is not known in check mode")
+			h.unknownBelow(t)
 			continue
 		}
 		for i, it := range items.values {
-			if !h.goesOn() || ctx.Err() != nil {
+			if !h.goesOn() || ctx.Err() != nil || i > 0 && !h.between(ctx, t) {
 				break
 			}
 			h.push(h.itemLayer(t, items, i, it))
 			b.round(ctx, t, []*host{h})
 			b.drain(ctx, []*host{h})
+			last := h.breaks(t)
 			h.pop()
+			if last {
+				break
+			}
+		}
+	}
+}
+
+// between waits between two rounds of a block as loop_control says.
+func (h *host) between(ctx context.Context, t *task) bool {
+	s, err := h.text(t.loop.pause, h.taskEnv(t))
+	if err == nil && s != "" {
+		var v value.Value
+		if v, err = toFloat(s); err == nil {
+			return sleep(ctx, v.(float64))
+		}
+	}
+	if err != nil {
+		h.failTask(t, err)
+	}
+	return err == nil
+}
+
+// breaks tells whether a block's break_when holds after a round.
+func (h *host) breaks(t *task) bool {
+	if t.loop.stop == nil || !h.goesOn() {
+		return false
+	}
+	on, _, _, err := h.holds([]*cond{t.loop.stop}, h.taskEnv(t))
+	if err != nil {
+		h.failTask(t, err)
+	}
+	return on || err != nil
+}
+
+// unknownBelow says, in check mode, that nobody knows what the tasks of a
+// block would register and notify.
+func (h *host) unknownBelow(t *task) {
+	for _, ts := range [][]*task{t.body, t.rescue, t.always} {
+		for _, x := range ts {
+			if !x.block {
+				f := &flight{t: x, h: h, env: h.taskEnv(x)}
+				f.registerUnknown()
+			}
+			h.unknownBelow(x)
+		}
+	}
+	if t.include != nil {
+		for _, x := range t.include.body {
+			f := &flight{t: x, h: h, env: h.taskEnv(x)}
+			f.registerUnknown()
+			h.unknownBelow(x)
 		}
 	}
 }
@@ -138,6 +191,7 @@ func (b *batch) brings(t *task, h *host, jobs []*bringing) []*bringing {
 	}
 	if its.unknown {
 		h.reportMaybe(t, "its loop is not known in check mode")
+		h.unknownBelow(t)
 		return jobs
 	}
 	took, skipped, maybe := false, "", false

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mxplay/mxplay/runner/expr"
@@ -63,6 +64,9 @@ func (c *compiler) task(src *playbook.Task) *task {
 	c.keywords(t)
 	if src.Loop != nil {
 		t.loop = c.loop(src.Loop, src.LoopControl)
+		if src.Block == nil {
+			c.breakWhen(t, src.LoopControl)
+		}
 	}
 	t.register = src.Register
 	if t.register != "" {
@@ -99,6 +103,7 @@ func (c *compiler) task(src *playbook.Task) *task {
 			c.guard--
 		}
 		t.rescue, t.always = c.list(src.Rescue), c.list(src.Always)
+		c.breakWhen(t, src.LoopControl)
 	case src.Include != nil:
 		c.include(t, src.Include)
 	case src.Module != "" && src.Module != "meta":
@@ -214,6 +219,7 @@ func (c *compiler) keywords(t *task) {
 	k.becomeUser = near(func(k *playbook.Keywords) *source.Node { return k.BecomeUser })
 	k.becomeMethod = near(func(k *playbook.Keywords) *source.Node { return k.BecomeMethod })
 	k.becomeFlags = near(func(k *playbook.Keywords) *source.Node { return k.BecomeFlags })
+	k.becomeExe = near(func(k *playbook.Keywords) *source.Node { return k.BecomeExe })
 	k.remoteUser = near(func(k *playbook.Keywords) *source.Node { return k.RemoteUser })
 	k.connection = near(func(k *playbook.Keywords) *source.Node { return k.Connection })
 	k.port = near(func(k *playbook.Keywords) *source.Node { return k.Port })
@@ -271,16 +277,25 @@ func (c *compiler) loop(n *source.Node, lc *playbook.LoopControl) *loop {
 		}
 		l.label, l.pause, l.extended = c.tree(lc.Label), c.tree(lc.Pause), c.tree(lc.Extended)
 		l.allItems = c.tree(lc.ExtendedAllitems)
-		if lc.BreakWhen != nil {
-			c.after = true
-			if x := c.cond(lc.BreakWhen); x != nil {
-				l.stop = x
-			}
-			c.after = false
-		}
 	}
 	c.known["ansible_loop"] = true
 	return l
+}
+
+// breakWhen compiles a loop's break_when, which reads what a round has set: for
+// a block all that stands in it.
+func (c *compiler) breakWhen(t *task, lc *playbook.LoopControl) {
+	if t.loop == nil || lc == nil || lc.BreakWhen == nil {
+		return
+	}
+	if t.block {
+		end := &task{src: t.src, play: t.play, loop: t.loop, order: len(c.tasks), again: t.again, handler: t.handler}
+		defer func(before *task) { c.inTask = before }(c.inTask)
+		c.inTask = end
+	}
+	c.after = true
+	t.loop.stop = c.cond(lc.BreakWhen)
+	c.after = false
 }
 
 // enterLoop notes the variables of a task's loop: they are there in all that it brings in.
@@ -299,6 +314,10 @@ func (c *compiler) enterLoop(src *playbook.Task) {
 	}
 	for _, n := range names {
 		c.loopNames[n] = true
+		if slices.Contains(c.loops, n) {
+			c.errs.Add(src.Loop.Pos, source.Errorf(src.Loop.Pos, "a loop around this one has taken the variable %s", n).
+				WithHint("give this one another: loop_control: {loop_var: NAME}"))
+		}
 	}
 	c.loops = append(c.loops[:len(c.loops):len(c.loops)], names...)
 }

@@ -236,6 +236,9 @@ func (k *fakeLink) call(c *fakeCall) bool {
 	}
 	if c.Account.User != "" {
 		k.m.user = c.Account.User
+		if c.Account.Exe != "" {
+			k.m.user += " by " + c.Account.Exe
+		}
 	}
 	ok := true
 	for i, item := range c.Items {

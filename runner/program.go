@@ -124,6 +124,7 @@ type task struct {
 // keywords are the inherited words, the nearest level's each.
 type keywords struct {
 	become, becomeUser, becomeMethod, becomeFlags *expr.Def // nearest wins
+	becomeExe                                     *expr.Def
 	remoteUser, connection, port                  *expr.Def
 	env                                           []*expr.Def // outer ones first
 	noLog, diff, checkMode                        *expr.Def

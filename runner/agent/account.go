@@ -80,7 +80,7 @@ func (s *accounts) get(ctx context.Context, acc wire.Account) (*child, error) {
 	if u.UID == os.Geteuid() {
 		return nil, nil
 	}
-	key := strings.Join([]string{u.Name, acc.Method, acc.Flags}, "\x00")
+	key := strings.Join([]string{u.Name, acc.Method, acc.Flags, acc.Exe}, "\x00")
 	if os.Geteuid() == 0 {
 		key = u.Name // root needs no one's leave
 	}

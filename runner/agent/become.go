@@ -86,8 +86,13 @@ func (s *accounts) become(ctx context.Context, u modules.User, acc wire.Account)
 	if !ok {
 		return nil, &becomeError{text: fmt.Sprintf("become: unknown method %q: sudo, su and doas are there", name), final: true}
 	}
-	if _, err := lookPath(m.name); err != nil {
-		return nil, &becomeError{text: fmt.Sprintf("become: %s is not installed on the host", m.name), final: true}
+	exe := m.name
+	if acc.Exe != "" {
+		exe = acc.Exe
+	}
+	path, err := lookPath(exe)
+	if err != nil {
+		return nil, &becomeError{text: fmt.Sprintf("become: %s is not installed on the host", exe), final: true}
 	}
 	bin, feed, err := s.a.binary()
 	if err != nil {
@@ -107,7 +112,6 @@ func (s *accounts) become(ctx context.Context, u modules.User, acc wire.Account)
 	quiet(terminal)
 
 	argv := m.argv(nonce, acc.Flags, u.Name, script)
-	path, _ := lookPath(argv[0])
 	cmd := exec.Command(path, argv[1:]...)
 	cmd.Args[0] = argv[0]
 	cmd.Env = append(cleanEnv(), "LC_ALL=C")

@@ -83,6 +83,7 @@ type Keywords struct {
 	Vars []source.Field // in the order of the file
 
 	Become, BecomeUser, BecomeMethod, BecomeFlags *source.Node
+	BecomeExe                                     *source.Node
 	RemoteUser, Connection, Port                  *source.Node
 
 	Environment    []*source.Node  // maps or templates; later ones win

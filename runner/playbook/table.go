@@ -67,6 +67,8 @@ func commonWords() []*Keyword {
 			put: one(func(d dest) **source.Node { return &d.level.BecomeMethod })},
 		{Name: "become_flags", On: onEach, Shape: Text, Inherit: Nearest, Doc: "further words for the become_method",
 			put: one(func(d dest) **source.Node { return &d.level.BecomeFlags })},
+		{Name: "become_exe", On: onEach, Shape: Text, Inherit: Nearest, Doc: "the program of the become_method, when it is another than the one of that name on the path",
+			put: one(func(d dest) **source.Node { return &d.level.BecomeExe })},
 		{Name: "remote_user", On: onEach, Shape: Text, Inherit: Nearest, Doc: "the account to log in as",
 			put: one(func(d dest) **source.Node { return &d.level.RemoteUser })},
 		{Name: "connection", On: onEach, Shape: Text, Words: []string{"ssh", "local", "smart", "paramiko"}, Inherit: Nearest, Doc: "ssh or local; smart and paramiko mean ssh",
@@ -105,7 +107,7 @@ func commonWords() []*Keyword {
 			put: each(func(d dest) *[]*source.Node { return &d.level.Notify })},
 		{Name: "loop", On: OnBlock | onWork | OnInclude, Shape: Looped, Doc: "do it once for each item",
 			put: one(func(d dest) **source.Node { return &d.level.Loop })},
-		{Name: "loop_control", On: OnBlock | onWork | OnInclude, Shape: Dict, Doc: "loop_var, index_var, label, pause, extended, break_when", put: (*load).loopControl},
+		{Name: "loop_control", On: OnBlock | onWork | OnInclude, Shape: Dict, Doc: "loop_var, index_var, label, pause, extended, break_when; a loop in another one needs a loop_var of its own", put: (*load).loopControl},
 	}
 }
 
@@ -144,7 +146,6 @@ func taskWords() []*Keyword {
 func refusedWords() []*Keyword {
 	const any = onEach | OnInclude | OnPlaybookImport
 	return []*Keyword{
-		{Name: "become_exe", On: onEach, Shape: Text, Refused: "take the line out: sudo, su or doas is taken from the account's path"},
 		{Name: "action", On: onWork, Shape: Text, Refused: "write the module's name as the key"},
 		{Name: "local_action", On: onWork, Shape: Text, Refused: "write the module's name as the key, and delegate_to: localhost"},
 		{Name: "collections", On: any, Shape: Listing, Refused: "modules need no collection, take the line out"},

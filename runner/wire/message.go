@@ -61,6 +61,7 @@ type Account struct {
 	Method   string `json:"method,omitempty"` // sudo (when empty), su, doas
 	Password string `json:"password,omitempty"`
 	HasPass  bool   `json:"has_pass,omitempty"`
+	Exe      string `json:"exe,omitempty"`   // the method's program, when it is not the one of its name
 	Flags    string `json:"flags,omitempty"` // added to the method's command
 }
 
