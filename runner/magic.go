@@ -83,6 +83,12 @@ func magicTypes() map[string]expr.Type {
 	for name, t := range types["ansible_facts"].Fields {
 		types["ansible_"+name] = t
 	}
+	types["groups"] = expr.Type{Kind: expr.KMap, Elem: ptr(expr.ListOf(expr.Of(expr.KString)))}
+	of := map[string]expr.Type{"ansible_facts": types["ansible_facts"]}
+	for name := range types["ansible_facts"].Fields {
+		of["ansible_"+name] = types["ansible_"+name]
+	}
+	types["hostvars"] = expr.Type{Kind: expr.KObject, Elem: &expr.Type{Kind: expr.KObject, Fields: of}}
 	return types
 }
 

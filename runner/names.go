@@ -7,6 +7,7 @@ import (
 
 	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/playbook"
 	"github.com/mxplay/mxplay/runner/source"
 )
 
@@ -111,15 +112,7 @@ func (c *compiler) resultType(t *task) expr.Type {
 }
 
 func newResultType(t *task) expr.Type {
-	one := specType(t.mod.Result)
-	if t.async != nil {
-		one = asyncType(t, one)
-	}
-	for name, c := range common() {
-		if _, ok := one.Fields[name]; !ok {
-			one.Fields[name] = c
-		}
-	}
+	one := oneResult(t)
 	if t.loop == nil {
 		return one
 	}
@@ -136,6 +129,23 @@ func newResultType(t *task) expr.Type {
 	return expr.Record(all)
 }
 
+// oneResult is the type of what a task registers without a loop, or for one item.
+func oneResult(t *task) expr.Type {
+	if t.mod == nil {
+		return expr.Any
+	}
+	one := specType(t.mod.Result)
+	if t.async != nil {
+		one = asyncType(t, one)
+	}
+	for name, c := range common() {
+		if _, ok := one.Fields[name]; !ok {
+			one.Fields[name] = c
+		}
+	}
+	return one
+}
+
 // names is the TypeEnv of one task.
 type names struct {
 	types map[string]expr.Type
@@ -144,7 +154,8 @@ type names struct {
 	c     *compiler
 	check *check
 	read  map[string][]func() source.Pos
-	early source.Errors // names that are read before a task sets them
+	early source.Errors       // names that are read before a task sets them
+	items map[*task]expr.Type // of loops over expressions
 }
 
 // Read notes what is read, for what is read before it can be there.
@@ -175,17 +186,77 @@ func (n *names) TypeOf(name string) (expr.Type, bool) {
 	}
 	if n.self != nil {
 		if l := n.self.loop; l != nil && name == l.variable {
-			return l.typ, true
+			return n.item(n.self), true
 		} else if l != nil && name == l.index {
 			return expr.Of(expr.KInt), true
 		}
 		// until, changed_when and failed_when see one item's result, not the loop's
 		if n.self.loop != nil && name == n.self.register {
-			return expr.Any, true
+			return oneResult(n.self), true
 		}
+	}
+	if t, ok := n.ofRole(name); ok {
+		return t, true
 	}
 	t, ok := n.types[name]
 	return t, ok
+}
+
+// ofRole is the type of an argument of the task's role, of which the specs say what is in it.
+func (n *names) ofRole(name string) (expr.Type, bool) {
+	if n.self == nil || n.self.src == nil || n.self.src.Role == nil || n.self.src.Role.Spec == nil {
+		return expr.Any, false
+	}
+	for _, o := range n.self.src.Role.Spec.Options {
+		if o.Name == name && len(o.Options) > 0 && n.types[name].Kind == 0 {
+			return optionType(o), true
+		}
+	}
+	return expr.Any, false
+}
+
+// item is the type of the items of the task's loop, as far as the loop says it.
+func (n *names) item(t *task) expr.Type {
+	if t.loop.expr == nil {
+		return t.loop.typ
+	}
+	if i, ok := n.items[t]; ok {
+		return i
+	}
+	n.items[t] = expr.Any // a loop that reads its own item
+	if list := t.loop.expr.TypeIn(n); list.Kind&expr.KList != 0 && list.Elem != nil {
+		n.items[t] = *list.Elem
+	}
+	return n.items[t]
+}
+
+// optionType is the type of a role's argument: what is in maps with options is
+// known, of all else only that it is no map, or no list.
+func optionType(o *playbook.Option) expr.Type {
+	record := func() expr.Type {
+		if len(o.Options) == 0 {
+			return expr.Any
+		}
+		fields := map[string]expr.Type{}
+		for _, sub := range o.Options {
+			fields[sub.Name] = optionType(sub)
+		}
+		t := expr.Record(fields)
+		t.Kind |= expr.KNull
+		return t
+	}
+	switch o.Type {
+	case modules.Map:
+		return record()
+	case modules.List:
+		if o.Elements == modules.Map {
+			return expr.Type{Kind: expr.KList | expr.KNull, Elem: ptr(record())}
+		}
+		return expr.Any
+	case modules.String, modules.Bool, modules.Int, modules.Float, modules.Path:
+		return expr.Of(expr.KText | expr.KNull) // as it is given: "80" for an int
+	}
+	return expr.Any
 }
 
 func (n *names) Names() []string { return n.list }
@@ -229,7 +300,7 @@ func (c *compiler) checkNames() {
 			types[name] = expr.Type{Words: words}
 		}
 	}
-	env := &names{types: types, c: c, read: map[string][]func() source.Pos{}}
+	env := &names{types: types, c: c, read: map[string][]func() source.Pos{}, items: map[*task]expr.Type{}}
 	for name := range types {
 		env.list = append(env.list, name)
 	}

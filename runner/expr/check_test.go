@@ -54,6 +54,17 @@ func TestCheck(t *testing.T) {
 		{`s + n`, "2 cannot add a string and an int (write string(…) around what is no string)"},
 		{`length(n)`, "7 value of length() is a string or list or map or object, not an int (its form is length(value))"},
 		{`map(users, .name)[0].x`, "21 map(…)[0] is a string and has no members"},
+		{`result.rc == "0"`, "10 an int and a string are never equal (write result.rc == 0)"}, {`"1" != n`, "4 a string and an int are never equal (write n != 1)"},
+		{`result.changed == "yes"`, "15 a bool and a string are never equal (write result.changed)"}, {`result.changed != "true"`, "15 a bool and a string are never equal (write not result.changed)"},
+		{`s == 1`, "2 a string and an int are never equal (write s == \"1\")"}, {`s == null`, ""}, {`n == 1.0`, ""}, {`open == 1 and open == "1"`, ""},
+		{`s < n`, "2 a string and an int have no order (write int(…) around the string)"}, {`n < 1.5`, ""},
+		{`s in n`, "2 nothing can be in an int"}, {`1 in s`, "2 only a string can be in a string, this is an int (write string(…) in …)"},
+		{`s in [1, 2]`, "2 a string is never in a list of which each item is an int (write int(…) in …)"}, {`n in [1, 2] and s in ["a"] and s in m`, "36 nothing sets a variable m"},
+		{`n matches "x"`, "2 matches needs a string on its left, not an int"}, {`open in 5`, "5 nothing can be in an int"},
+		{`s - 1`, "2 - takes numbers, not a string and an int (write int(s))"}, {`"%s" % n`, "5 % takes numbers, not a string and an int (write format(\"%s\", …))"},
+		{`users - users`, "6 - takes numbers, not a list and a list (write difference(a, b))"}, {`s * 2 + "x"`, ""}, {`-s`, "0 a sign needs a number, not a string"}, {`n[1:]`, "1 a slice is of a list or a string, not of an int"},
+		{`s | regex_search("a") and true`, "4 regex_search(…) is null or string, not true or false (write s matches \"a\")"},
+		{`split(s, ",")[0].x`, "17 split(…)[0] is a string and has no members"},
 		{`upper`, "0 nothing sets a variable upper (upper() is a function: write upper(text))"},
 	} {
 		e, err := ParseExpr(c.expr, nil)

@@ -3,9 +3,11 @@ package expr
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mxplay/mxplay/runner/source"
+	"github.com/mxplay/mxplay/runner/value"
 )
 
 // Ref is a variable that an expression reads.
@@ -136,6 +138,9 @@ func (s *static) typ(n node, guarded bool) Type {
 		return s.items[len(s.items)-1]
 	case *sliceNode:
 		t := s.typ(n.base, guarded)
+		if t.Kind != 0 && t.Kind&(KList|KString) == 0 {
+			s.errorf(n, "a slice is of a list or a string, not of %s", t.Kind.a())
+		}
 		for _, b := range []node{n.from, n.to} {
 			if b != nil {
 				s.typ(b, false)
@@ -146,21 +151,27 @@ func (s *static) typ(n node, guarded bool) Type {
 		s.cond(n.n)
 		return Of(KBool)
 	case *signNode:
-		s.typ(n.n, false)
+		if t := s.typ(n.n, false); t.Kind != 0 && t.Kind&KNumber == 0 {
+			s.errorf(n, "a sign needs a number, not %s", t.Kind.a())
+		} else if t.Kind == KInt || t.Kind == KFloat {
+			return t
+		}
 		return Of(KNumber)
 	case *logicNode:
 		s.cond(n.l)
 		s.with(facts(n.l, !n.or), func() { s.cond(n.r) })
 		return Of(KBool)
 	case *compareNode:
-		left, l := s.typ(n.first, false), n.first
-		for _, k := range n.links {
-			right := s.typ(k.n, false)
+		l, left := s.typ(n.first, false), n.first
+		for i := range n.links {
+			k := &n.links[i]
+			r := s.typ(k.n, false)
 			if k.op == "==" || k.op == "!=" {
-				s.words(l, left, k.n)
-				s.words(k.n, right, l)
+				s.words(left, l, k.n)
+				s.words(k.n, r, left)
 			}
-			left, l = right, k.n
+			s.compare(k, left, l, r)
+			l, left = r, k.n
 		}
 		return Of(KBool)
 	case *binNode:
@@ -252,6 +263,12 @@ func (s *static) cond(n node) {
 		what, path = "this", "x"
 	}
 	e := s.errorf(n, "%s is %s, not true or false", what, t.Kind.a())
+	if c, ok := n.(*callNode); ok && c.fn.Name == "regex_search" && len(c.args) == 2 {
+		if lit, ok := c.args[1].(*litNode); ok {
+			e.Hint = "write " + pathOf(c.args[0]) + " matches " + strconv.Quote(value.Text(lit.v))
+			return
+		}
+	}
 	if t.Kind&(KList|KMap) != 0 {
 		e.Hint = "write length(" + path + ") > 0"
 	} else {
@@ -332,7 +349,7 @@ func (s *static) field(t Type, name string) (Type, bool) {
 	if f, ok := t.Fields[name]; ok {
 		return f, true
 	}
-	if t.Elem != nil && k == KMap {
+	if t.Elem != nil && (k == KMap || k == KObject) {
 		return *t.Elem, true
 	}
 	return Any, !t.Closed || k&KObject != 0
@@ -438,6 +455,11 @@ func (s *static) arith(n *binNode) Type {
 		return Of(KString)
 	case n.op == "+" && both == KList:
 		return l.Union(r)
+	case n.op == "*" && l.Kind&(KString|KList) == l.Kind && r.Kind == KInt:
+		return l
+	}
+	if n.op != "+" {
+		s.numbers(n, l, r)
 	}
 	if n.op == "+" && l.Kind&r.Kind == 0 && (l.Kind&^KNumber != 0 || r.Kind&^KNumber != 0) {
 		e := s.errorf(n, "cannot add %s and %s", l.Kind.a(), r.Kind.a())
@@ -446,4 +468,146 @@ func (s *static) arith(n *binNode) Type {
 		}
 	}
 	return Any
+}
+
+// numbers checks the sides of -, *, / and %.
+func (s *static) numbers(n *binNode, l, r Type) {
+	wants := func(t Type) bool { return t.Kind&KNumber == 0 }
+	if n.op == "*" && (l.Kind|r.Kind)&(KString|KList) != 0 && (l.Kind|r.Kind)&KInt != 0 {
+		return // a text or a list, many times
+	}
+	if !wants(l) && !wants(r) {
+		return
+	}
+	e := s.errorf(n, "%s takes numbers, not %s and %s", n.op, l.Kind.a(), r.Kind.a())
+	bad := n.r
+	if wants(l) {
+		bad = n.l
+	}
+	path := pathOf(bad)
+	if path == "…" {
+		path = "x"
+	}
+	switch {
+	case n.op == "%" && l.Kind == KString:
+		e.Hint = "write format(" + pathOf(n.l) + ", …)"
+	case n.op == "-" && l.Kind == KList && r.Kind == KList:
+		e.Hint = "write difference(a, b)"
+	case (l.Kind|r.Kind)&KString != 0:
+		e.Hint = "write int(" + path + ")"
+	}
+}
+
+// compare checks one comparison: what is never equal, has no order, can hold nothing.
+func (s *static) compare(k *link, left node, l, r Type) {
+	at := &litNode{at: at(k.off)}
+	if l.Kind == 0 || r.Kind == 0 {
+		if l.Kind == 0 && r.Kind == 0 {
+			return
+		}
+		switch k.op {
+		case "in":
+			s.holds(at, r, l)
+		case "contains":
+			s.holds(at, l, r)
+		}
+		return
+	}
+	switch k.op {
+	case "==", "!=":
+		if alike(l, r) || l.Kind == KNull || r.Kind == KNull {
+			return
+		}
+		e := s.errorf(at, "%s and %s are never equal", l.Kind.a(), r.Kind.a())
+		e.Hint = equalHint(left, k.n, k.op, l, r)
+	case "<", "<=", ">", ">=":
+		if alike(l, r) {
+			return
+		}
+		e := s.errorf(at, "%s and %s have no order", l.Kind.a(), r.Kind.a())
+		if (l.Kind|r.Kind)&KString != 0 && (l.Kind|r.Kind)&KNumber != 0 {
+			e.Hint = "write int(…) around the string"
+		}
+	case "in":
+		s.holds(at, r, l)
+	case "contains":
+		s.holds(at, l, r)
+	case "matches", "startsWith", "endsWith":
+		if l.Kind&KString == 0 {
+			s.errorf(at, "%s needs a string on its left, not %s", k.op, l.Kind.a())
+		} else if r.Kind&KString == 0 {
+			s.errorf(at, "%s needs a string on its right, not %s", k.op, r.Kind.a())
+		}
+	}
+}
+
+// holds checks x in container.
+func (s *static) holds(at node, container, x Type) {
+	c := container.Kind
+	switch {
+	case c == 0:
+	case c&(KList|KMap|KObject|KString) == 0:
+		s.errorf(at, "nothing can be in %s", c.a())
+	case x.Kind == 0:
+	case c == KString && x.Kind&KString == 0:
+		s.errorf(at, "only a string can be in a string, this is %s", x.Kind.a()).Hint = "write string(…) in …"
+	case c == KList && container.Elem != nil && container.Elem.Kind != 0 && !alike(*container.Elem, x):
+		e := s.errorf(at, "%s is never in a list of which each item is %s", x.Kind.a(), container.Elem.Kind.a())
+		switch {
+		case x.Kind == KString && container.Elem.Kind&KNumber != 0:
+			e.Hint = "write int(…) in …"
+		case x.Kind&KNumber != 0 && container.Elem.Kind == KString:
+			e.Hint = "write string(…) in …"
+		}
+	}
+}
+
+// alike tells whether values of two types can be equal.
+func alike(l, r Type) bool {
+	a, b := l.kinds(), r.kinds()
+	if a&KNumber != 0 {
+		a |= KNumber
+	}
+	if a&(KMap|KObject) != 0 {
+		a |= KMap | KObject
+	}
+	return a&b != 0
+}
+
+// equalHint is the comparison that was meant.
+func equalHint(left, right node, op string, l, r Type) string {
+	path, other := pathOf(left), right
+	if _, lit := left.(*litNode); lit {
+		path, other, l, r = pathOf(right), left, r, l
+	}
+	lit, ok := other.(*litNode)
+	text, isText := "", false
+	if ok {
+		text, isText = lit.v.(string)
+	}
+	if path == "…" {
+		path = "x"
+	}
+	switch {
+	case isText && l.Kind&KBool != 0:
+		if b, ok := asBool(text); ok {
+			if b == (op == "==") {
+				return "write " + path
+			}
+			return "write not " + path
+		}
+	case isText && l.Kind&KNumber != 0:
+		if _, err := strconv.ParseFloat(text, 64); err == nil {
+			return "write " + path + " " + op + " " + text
+		}
+	case ok && l.Kind == KString:
+		return "write " + path + " " + op + " " + strconv.Quote(value.Text(lit.v))
+	case l.Kind&KNumber != 0 && r.Kind == KString:
+		return "write " + path + " " + op + " int(…)"
+	case l.Kind == KString && r.Kind&KNumber != 0:
+		return "write int(" + path + ") " + op + " …"
+	case ok && l.Kind&(KList|KMap) != 0:
+		return "write length(" + path + ")"
+	}
+	return ""
 }

@@ -22,7 +22,7 @@ func (s *static) call(n *callNode) Type {
 			continue
 		}
 		guarded := i == 0 && (name == "default" || name == "defined" || name == "mandatory" || name == "omit")
-		if name == "ternary" && i == 0 {
+		if lit, ok := a.(*litNode); name == "ternary" && i == 0 && !(ok && lit.v == nil) {
 			s.cond(a)
 			continue
 		}
@@ -45,6 +45,15 @@ func (s *static) call(n *callNode) Type {
 		if args[0].Kind == KList {
 			return args[0]
 		}
+	case "regex_search":
+		if len(args) == 2 {
+			return Of(KString | KNull)
+		}
+		return Type{Kind: KList | KNull, Elem: &Type{Kind: KString}}
+	case "keys", "split", "splitlines", "lines", "varnames", "sequence", "fileglob", "splitext":
+		return ListOf(Of(KString))
+	case "range":
+		return ListOf(Of(KInt))
 	case "map":
 		return ListOf(args[1])
 	case "find", "first", "last", "min", "max", "findLast":
