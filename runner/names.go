@@ -161,6 +161,9 @@ type names struct {
 // Read notes what is read, for what is read before it can be there.
 func (n *names) Read(name string, guarded bool, at func() source.Pos) {
 	n.read[name] = append(n.read[name], at)
+	if n.c.p.opts.Lint {
+		n.c.readings = append(n.c.readings, reading{name, n.self, guarded, at})
+	}
 	if guarded || n.self == nil || n.self.handler || n.c.defined[name] > 0 || n.c.known[name] || n.c.loopNames[name] {
 		return
 	}

@@ -17,6 +17,7 @@ import (
 // Program is a site that compiled: every name known, every constant argument checked.
 type Program struct {
 	Warnings []*source.Error
+	Findings []Finding // of lint, when Options.Lint asks for it
 
 	opts      Options
 	inv       *inventory.Inventory

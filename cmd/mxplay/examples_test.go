@@ -9,7 +9,7 @@ import (
 	"github.com/mxplay/mxplay/runner"
 )
 
-// TestExamples compiles every playbook of examples/, and the shipped ones.
+// TestExamples compiles every playbook of examples/, and the shipped ones; lint has nothing to say of them.
 func TestExamples(t *testing.T) {
 	dir := filepath.Join(root, "examples")
 	files, err := filepath.Glob(filepath.Join(dir, "*.yml"))
@@ -19,13 +19,16 @@ func TestExamples(t *testing.T) {
 	compile := func(t *testing.T, playbook, inventory string) {
 		p, err := runner.Compile(runner.Options{
 			Playbooks: []string{playbook}, Inventory: []string{filepath.Join(dir, inventory)},
-			Tasks: builtin.Tasks(), Shipped: playbooks.Files, ShippedName: "mxplay",
+			Tasks: builtin.Tasks(), Shipped: playbooks.Files, ShippedName: "mxplay", Lint: true,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, w := range p.Warnings {
 			t.Errorf("it warns: %v", w)
+		}
+		for _, f := range p.Findings {
+			t.Errorf("lint: %v [%s]", f.Error, f.Rule)
 		}
 	}
 	for _, f := range files {

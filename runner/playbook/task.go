@@ -197,12 +197,24 @@ var engineWords = []string{"meta", "import_tasks", "include_tasks", "import_role
 
 // foreign are modules of Ansible whose work another one does here.
 var foreign = map[string]string{
-	"apt": "package", "yum": "package", "dnf": "package", "apk": "package", "pacman": "package",
-	"service": "systemd", "systemd_service": "systemd", "sysvinit": "systemd",
-	"apt_repository": "apt_repo", "apt_key": "apt_repo, which takes the key too", "deb822_repository": "apt_repo",
-	"postgresql_db": "postgres_db", "postgresql_user": "postgres_user",
-	"raw": "command or shell; mxplay needs no Python on the host", "win_copy": "copy",
-	"setup": "facts where they are needed: they are read by themselves", "gather_facts": "facts where they are needed: they are read by themselves",
+	"apt": "package", "yum": "package", "dnf": "package", "dnf5": "package", "apk": "package", "pacman": "package", "zypper": "package", "homebrew": "package",
+	"service": "systemd", "systemd_service": "systemd", "sysvinit": "systemd", "service_facts": "systemd, which looks by itself, or command with read_only: true",
+	"apt_repository": "apt_repo", "apt_key": "apt_repo, which takes the key too", "deb822_repository": "apt_repo", "yum_repository": "apt_repo", "rpm_key": "apt_repo, which takes the key too",
+	"postgresql_db": "postgres_db", "postgresql_user": "postgres_user", "postgresql_privs": "postgres_user, or command with psql",
+	"postgresql_query": "command with psql", "postgresql_pg_hba": "postgres_hba", "mysql_db": "command with mysql", "mysql_user": "command with mysql",
+	"raw": "command or shell; mxplay needs no Python on the host", "script": "copy, then command", "expect": "command with stdin", "win_copy": "copy", "win_command": "command",
+	"setup": "facts where they are needed: they are read by themselves", "gather_facts": "facts where they are needed: they are read by themselves", "package_facts": "package, which looks by itself",
+	"synchronize": "copy, or command with rsync and delegate_to: localhost", "assemble": "template with {% include %}", "ini_file": "lineinfile with regexp, or template",
+	"replace": "lineinfile with regexp, or template", "xml": "template", "json_patch": "json", "yaml_file": "yaml", "fetch": "slurp and copy with delegate_to: localhost",
+	"unarchive": "get_url or copy, then command with tar and creates", "archive": "command with tar and creates", "git": "command with git and creates", "subversion": "command with svn and creates",
+	"pip": "command with pip and creates", "npm": "command with npm and creates", "gem": "command with gem and creates", "make": "command with make", "composer": "command with composer and creates",
+	"cron": "copy to /etc/cron.d, or a systemd timer with copy and systemd", "at": "command with systemd-run", "mount": "a .mount unit with copy and systemd", "sysctl": "copy to /etc/sysctl.d, and command: sysctl --system in a handler",
+	"modprobe": "copy to /etc/modules-load.d, and command: modprobe NAME", "hostname": "command: hostnamectl hostname NAME", "timezone": "file with state: link for /etc/localtime", "locale_gen": "debconf and package",
+	"authorized_key": "copy or lineinfile on ~/.ssh/authorized_keys", "known_hosts": "lineinfile on ~/.ssh/known_hosts", "openssh_keypair": "command: ssh-keygen with creates", "alternatives": "command: update-alternatives with creates", "ufw": "command with ufw", "iptables": "command with nft",
+	"openssl_privatekey": "tls_certificate", "openssl_csr": "tls_certificate", "x509_certificate": "tls_certificate", "acme_certificate": "command with certbot and creates", "htpasswd": "copy with content",
+	"docker_container": "command with docker", "docker_image": "command with docker", "docker_compose": "command with docker compose", "docker_compose_v2": "command with docker compose", "podman_container": "a .container unit with copy and systemd",
+	"reboot": "command: systemctl reboot, then wait_for", "wait_for_connection": "wait_for", "ping": "debug, or command: 'true'", "set_stats": "set_fact", "getent": "command: getent with read_only: true", "tempfile": "command: mktemp", "validate_argument_spec": "meta/argument_specs.yml, which is checked by itself",
+	"user_info": "command: getent with read_only: true", "lvol": "command with lvcreate and creates", "filesystem": "command with mkfs and creates", "parted": "command with parted", "selinux": "command with setenforce", "firewalld": "command with firewall-cmd",
 }
 
 // bare is a module's name without the collection that stands for what is built in.

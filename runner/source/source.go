@@ -3,6 +3,7 @@
 package source
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sort"
@@ -93,16 +94,12 @@ func (es *Errors) Add(p Pos, err error) {
 
 // Sort brings the errors into the order of their places.
 func (es Errors) Sort() {
-	sort.SliceStable(es, func(i, j int) bool {
-		a, b := es[i].Pos, es[j].Pos
-		if a.File != b.File {
-			return a.File < b.File
-		}
-		if a.Line != b.Line {
-			return a.Line < b.Line
-		}
-		return a.Col < b.Col
-	})
+	sort.SliceStable(es, func(i, j int) bool { return Compare(es[i].Pos, es[j].Pos) < 0 })
+}
+
+// Compare orders places: by file, line and column.
+func Compare(a, b Pos) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 }
 
 // Err is nil when nothing was collected, else the errors sorted by place, each once.
