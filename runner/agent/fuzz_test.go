@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,22 +53,46 @@ func FuzzServe(f *testing.F) {
 			return // would ask sudo for other accounts
 		}
 		in := append(message(nil, wire.TWelcome, wire.Welcome{Run: "r", Host: "h", Who: "w", Silence: 60_000}), b...)
-		var out bytes.Buffer
+		out := &heard{}
 		end := make(chan error, 1)
 		go func() {
-			end <- Serve(context.Background(), bytes.NewReader(in), &out, Options{Tasks: []*modules.Task{still()}, State: state, Grace: 100 * time.Millisecond})
+			end <- Serve(context.Background(), bytes.NewReader(in), out, Options{Tasks: []*modules.Task{still()}, State: state, Grace: 100 * time.Millisecond})
 		}()
 		select {
 		case <-end:
 		case <-time.After(20 * time.Second):
 			t.Fatal("the agent does not end")
 		}
-		r := bufio.NewReader(&out)
+		r := bufio.NewReader(bytes.NewReader(out.end()))
 		if a, err := boot.Read(r); err != nil || !a.Ready {
 			t.Fatalf("it does not begin as an agent: %v", err)
 		}
 		checkAnswers(t, r, asked(b))
 	})
+}
+
+// heard is what an agent wrote until it ended; a beat may come later still.
+type heard struct {
+	mu   sync.Mutex
+	b    []byte
+	over bool
+}
+
+func (h *heard) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over {
+		return 0, io.ErrClosedPipe
+	}
+	h.b = append(h.b, p...)
+	return len(p), nil
+}
+
+func (h *heard) end() []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.over = true
+	return h.b
 }
 
 // asked are the numbers of the calls in what a controller sent.

@@ -59,7 +59,11 @@ func checkPositions(t *testing.T, n *Node) {
 	if n.Kind != Scalar || n.file == nil {
 		return
 	}
+	each := len(n.Raw)/200 + 1 // a place is found by reading from the beginning
 	for i, r := range n.Raw {
+		if i%each != 0 {
+			continue
+		}
 		p := n.PosAt(i)
 		if p == n.Pos || n.style == double || strings.ContainsRune(" \n\t'", r) {
 			continue
