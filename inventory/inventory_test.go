@@ -43,7 +43,8 @@ func load(t testing.TB, sources ...string) *Inventory {
 
 func TestLoadErrors(t *testing.T) {
 	for _, tt := range []struct{ name, files, args, want string }{
-		{"no file", "", "hosts.ini", "hosts.ini: no such file | a list of hosts needs a comma: -i hosts.ini,"},
+		{"no file", "", "hosts.ini", "hosts.ini: no such file | write it first, a host a line: web1 ansible_host=192.0.2.1; or name hosts right here: -i web1,web2"},
+		{"no host", "", "web1", "web1: no such file | a list of hosts needs a comma: -i web1,"},
 		{"no file in a folder", "", "inv/hosts", "inv/hosts: no such file"},
 		{"spaces in a section", "[web servers]\na\n", "hosts", "hosts:1:1: [web servers] is no section | a section is [group], [group:children] or [group:vars], without spaces"},
 		{"kind of section", "[web:var]\na=1\n", "hosts", "hosts:1:6: section [web:var] is of an unknown kind | did you mean [web:vars]?"},

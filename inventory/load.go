@@ -43,6 +43,15 @@ func Load(sources []string, o Options) (*Inventory, error) {
 	return inv, errs.Err()
 }
 
+// fileName tells whether a name was meant as that of a file, not of a host.
+func fileName(name string) bool {
+	switch filepath.Ext(name) {
+	case ".ini", ".yml", ".yaml", ".json", ".cfg", ".txt", ".py", ".sh":
+		return true
+	}
+	return name == "hosts" || name == "inventory"
+}
+
 // source reads one source; top is false inside a folder.
 func (inv *Inventory) source(path string, top bool) error {
 	fi, err := os.Stat(path)
@@ -54,6 +63,9 @@ func (inv *Inventory) source(path string, top bool) error {
 		e := source.OSError(path, err)
 		if _, _, ok := parseAddress(path); ok && os.IsNotExist(err) && !strings.Contains(path, "/") {
 			e.Hint = "a list of hosts needs a comma: -i " + path + ","
+			if fileName(path) {
+				e.Hint = "write it first, a host a line: web1 ansible_host=192.0.2.1; or name hosts right here: -i web1,web2"
+			}
 		}
 		return e
 	}
