@@ -121,13 +121,13 @@ func (b *batch) round(ctx context.Context, t *task, hs []*host) {
 		if h.unreachable {
 			continue
 		}
-		was[h], h.failed = h.failed, false
+		was[h], h.failed, h.cleared = h.failed, false, false
 		rest = append(rest, h)
 	}
 	b.exec(ctx, t.always, rest)
 	b.drain(ctx, rest)
 	for _, h := range rest {
-		h.failed = h.failed || was[h]
+		h.failed = h.failed || was[h] && !h.cleared
 	}
 }
 

@@ -101,7 +101,7 @@ func (b *batch) meta(ctx context.Context, t *task, hs []*host) {
 		}
 	case "clear_host_errors":
 		for _, h := range all {
-			h.failed = false
+			h.failed, h.cleared = false, true
 			h.unreachable = false
 		}
 	case "reset_connection":

@@ -36,6 +36,7 @@ type host struct {
 
 	touched                    bool // the run has begun with it
 	failed, unreachable, ended bool
+	cleared                    bool              // meta: clear_host_errors came in an always
 	rescuing                   bool              // its failure goes to a rescue
 	endRole                    *playbook.RoleUse // left by meta: end_role
 	planned                    string            // check mode: the first change that was only planned
