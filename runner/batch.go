@@ -277,7 +277,7 @@ func (b *batch) gather(ctx context.Context) {
 		}
 		h.touched = true
 		if _, err := h.connect(ctx, nil); err != nil {
-			h.lost(ctx, nil, err)
+			h.lost(ctx, nil, "", err)
 			return
 		}
 		h.count(report.OK, false)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/mxplay/mxplay/runner/expr"
+	"github.com/mxplay/mxplay/runner/report"
 	"github.com/mxplay/mxplay/runner/value"
 )
 
@@ -59,10 +60,10 @@ func (h *host) between(ctx context.Context, t *task) bool {
 
 // breaks tells whether a block's break_when holds after a round.
 func (h *host) breaks(t *task) bool {
-	if t.loop.stop == nil || !h.goesOn() {
+	if len(t.loop.stop) == 0 || !h.goesOn() {
 		return false
 	}
-	on, _, _, err := h.holds([]*cond{t.loop.stop}, h.taskEnv(t))
+	on, _, _, err := h.holds(t.loop.stop, h.taskEnv(t))
 	if err != nil {
 		h.failTask(t, err)
 	}
@@ -209,6 +210,9 @@ func (b *batch) brings(t *task, h *host, jobs []*bringing) []*bringing {
 		}
 		if err == nil && !on {
 			skipped = why
+			if t.loop != nil {
+				h.skippedItem(t, its, i, why)
+			}
 			continue
 		}
 		var what *brought
@@ -221,6 +225,7 @@ func (b *batch) brings(t *task, h *host, jobs []*bringing) []*bringing {
 			return jobs
 		}
 		took = true
+		h.count(report.OK, false)
 		key += "\x00" + value.Text(it) + "\x00" + strconv.Itoa(i)
 		var j *bringing
 		for _, x := range jobs {

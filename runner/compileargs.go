@@ -180,25 +180,18 @@ func (c *compiler) setFact(f source.Field, a *arg) {
 	}
 }
 
-// moduleDefaults are the arguments that module_defaults give to a task, the nearest level's of each.
+// moduleDefaults are the arguments that module_defaults give to a task: those
+// of the nearest level that names its module, and no others.
 func (c *compiler) moduleDefaults(t *task) []source.Field {
-	var out []source.Field
-	seen := map[string]bool{}
 	for l := &t.src.Level; l != nil; l = l.Up {
 		for i := len(l.ModuleDefaults) - 1; i >= 0; i-- {
 			d := l.ModuleDefaults[i]
-			if d.Module != t.mod.Name || d.Args == nil {
-				continue
-			}
-			for _, f := range d.Args.Fields {
-				if !seen[f.Key] {
-					seen[f.Key] = true
-					out = append(out, f)
-				}
+			if d.Module == t.mod.Name && d.Args != nil {
+				return d.Args.Fields
 			}
 		}
 	}
-	return out
+	return nil
 }
 
 // content finds the file of a constant src, and parses it when it is a template.

@@ -44,7 +44,8 @@ func (c *compiler) task(src *playbook.Task) *task {
 		for _, n := range l.Tags {
 			t.tags = append(t.tags, c.tagNames(n)...)
 		}
-		if l.Kind == playbook.BlockLevel || l.Kind == playbook.TaskLevel || l.Kind == playbook.ImportLevel {
+		if len(l.Notify) > 0 && (l.Kind == playbook.BlockLevel || l.Kind == playbook.TaskLevel || l.Kind == playbook.ImportLevel) {
+			t.notify = nil // the nearest wins
 			for _, n := range l.Notify {
 				t.notify = append(t.notify, c.shared(n))
 			}
@@ -294,7 +295,7 @@ func (c *compiler) breakWhen(t *task, lc *playbook.LoopControl) {
 		c.inTask = end
 	}
 	c.after = true
-	t.loop.stop = c.cond(lc.BreakWhen)
+	t.loop.stop = c.condsOf([]*source.Node{lc.BreakWhen})
 	c.after = false
 }
 

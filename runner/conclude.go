@@ -27,14 +27,17 @@ func (f *flight) conclude() {
 		if f.looped {
 			m := it.result.Clone()
 			m.Set(t.loop.variable, it.value)
-			m.Set("item", it.value)
 			m.Set("ansible_loop_var", t.loop.variable)
+			if t.loop.index != "" {
+				m.Set(t.loop.index, int64(i))
+				m.Set("ansible_index_var", t.loop.index)
+			}
 			if it.unknown {
 				results = append(results, expr.Unknown)
 			} else {
 				results = append(results, m)
 			}
-			taint = taint.WithField(value.Text(int64(i)), it.taint.WithField(t.loop.variable, it.given).WithField("item", it.given))
+			taint = taint.WithField(value.Text(int64(i)), it.taint.WithField(t.loop.variable, it.given))
 			r := f.shownResult(it, f.statusOf(it))
 			r.IsItem, r.Item = true, it.label
 			h.run.o.Report.Result(r)
@@ -213,20 +216,35 @@ func (f *flight) notify(maybe string) {
 func (f *flight) notified() (out []*task) {
 	h, t := f.h, f.t
 	for _, n := range t.notify {
-		v, ok := n.Constant()
-		var targets []*task
-		if ok {
-			targets = t.targets[value.Text(v)]
-		} else {
-			name, err := h.text(n, f.env)
+		if v, ok := n.Constant(); ok {
+			out = append(out, t.targets[value.Text(v)]...)
+			continue
+		}
+		for _, env := range f.notifiers() {
+			name, err := h.text(n, env)
 			if err != nil || name == "" {
 				continue
 			}
-			if targets = h.run.p.handlersFor(t, name); len(targets) == 0 {
+			targets := h.run.p.handlersFor(t, name)
+			if len(targets) == 0 {
 				h.run.o.Report.Notice(&report.Notice{Level: "warning", Host: h.name, Text: "no handler " + name + " in this play"})
 			}
+			out = append(out, targets...)
 		}
-		out = append(out, targets...)
+	}
+	return out
+}
+
+// notifiers are the variables with which a name to notify is evaluated: those of each item that was done.
+func (f *flight) notifiers() []*expr.Env {
+	if !f.looped {
+		return []*expr.Env{f.env}
+	}
+	var out []*expr.Env
+	for _, it := range f.items {
+		if it.skip == "" {
+			out = append(out, it.env)
+		}
 	}
 	return out
 }
@@ -262,20 +280,20 @@ func (h *host) failFlight(f *flight, err error) {
 }
 
 // lostOn ends a flight whose connection did not stand, or broke.
-func (h *host) lostOn(ctx context.Context, f *flight, err error) {
-	if h.lost(ctx, f.t, err) {
-		m := value.MapOf("changed", false, "failed", false, "skipped", false, "unreachable", true, "msg", plainMsg(err))
+func (h *host) lostOn(ctx context.Context, f *flight, it *item) {
+	if h.lost(ctx, f.t, it.delegateName(h), it.lost) {
+		m := value.MapOf("changed", false, "failed", false, "skipped", false, "unreachable", true, "msg", plainMsg(it.lost))
 		f.register(m, nil)
 	}
 }
 
-// lost takes the host out of the run because it cannot be reached. It is true
-// when ignore_unreachable keeps the host in.
-func (h *host) lost(ctx context.Context, t *task, err error) bool {
+// lost takes the host out of the run because it, or the one that it delegates
+// to, cannot be reached. It is true when ignore_unreachable keeps the host in.
+func (h *host) lost(ctx context.Context, t *task, delegate string, err error) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	res := &report.Result{Host: h.name, Status: report.Unreachable, Msg: err.Error(), Task: &report.Task{Name: "Gathering Facts", Module: "setup"}}
+	res := &report.Result{Host: h.name, Delegate: delegate, Status: report.Unreachable, Msg: err.Error(), Task: &report.Task{Name: "Gathering Facts", Module: "setup"}}
 	word := h.batch.play.ignoreUnreachable
 	if t != nil {
 		res.Task, word = h.shownTask(t), t.kw.ignoreUnreachable

@@ -67,7 +67,7 @@ func (f *flight) pure(it *item, done func(bool, string, *value.Map)) {
 func (f *flight) setFact(it *item, done func(bool, string, *value.Map)) {
 	facts := value.NewMap(len(f.t.args))
 	var taint *expr.Taint
-	to := f.factsOf(it)
+	var sets []setting
 	for _, a := range f.t.args {
 		if a.field != nil {
 			continue
@@ -100,11 +100,7 @@ func (f *flight) setFact(it *item, done func(bool, string, *value.Map)) {
 		}
 		res.Taint = derived(res.Value, res.Taint)
 		s := setting{level: expr.SetFacts, name: name, v: res.Value, taint: res.Taint, unknown: res.Unknown}
-		if to == f.h.env {
-			it.setsFacts = append(it.setsFacts, s)
-		}
-		// later tasks that are sent ahead see it at once
-		to.Set(s.level, s.name, s.v, s.taint, s.unknown)
+		sets = append(sets, s)
 		x := res.Value
 		if res.Unknown {
 			x = expr.Unknown
@@ -112,6 +108,14 @@ func (f *flight) setFact(it *item, done func(bool, string, *value.Map)) {
 		facts.Set(name, x)
 		taint = taint.WithField(name, res.Taint)
 		f.h.run.learn(res.Taint.All()...)
+	}
+	// later tasks that are sent ahead see them at once
+	to := f.factsOf(it)
+	for _, s := range sets {
+		to.Set(s.level, s.name, s.v, s.taint, s.unknown)
+	}
+	if to == f.h.env {
+		it.setsFacts = append(it.setsFacts, sets...)
 	}
 	it.taint = it.taint.WithField("ansible_facts", taint)
 	done(false, "", value.MapOf("changed", false, "failed", false, "skipped", false, "ansible_facts", facts))
@@ -209,6 +213,9 @@ func (f *flight) debug(it *item, done func(bool, string, *value.Map)) {
 		if err != nil {
 			it.err = err
 			return
+		}
+		if res.Omitted() {
+			continue
 		}
 		v := res.Value
 		if res.Unknown {

@@ -49,7 +49,7 @@ func (f *flight) finish(ctx context.Context) {
 	}
 	for _, it := range f.items {
 		if it.lost != nil {
-			h.lostOn(ctx, f, it.lost)
+			h.lostOn(ctx, f, it)
 			return
 		}
 	}
@@ -92,10 +92,10 @@ func (f *flight) oneByOne(ctx context.Context) {
 		if ctx.Err() != nil || it.lost != nil || f.err != nil {
 			return
 		}
-		if f.t.loop.stop == nil {
+		if len(f.t.loop.stop) == 0 {
 			continue
 		}
-		on, _, _, err := f.h.holds([]*cond{f.t.loop.stop}, f.resultEnv(it))
+		on, _, _, err := f.h.holds(f.t.loop.stop, f.resultEnv(it))
 		if err != nil {
 			it.fail(err)
 		}
@@ -206,6 +206,7 @@ func (f *flight) decide(it *item) {
 			}
 			it.failed = on
 			it.result.Set("failed", on)
+			it.result.Set("failed_when_result", on)
 		}
 	}
 	if len(t.changed) == 0 {

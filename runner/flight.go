@@ -217,7 +217,7 @@ func (f *flight) prepare() error {
 		f.skipped = "no items in the loop"
 		return nil
 	}
-	f.byItem = t.loop.pause != nil || t.loop.stop != nil || t.delegatesByItem()
+	f.byItem = t.loop.pause != nil || len(t.loop.stop) > 0 || t.delegatesByItem()
 	for i, v := range its.values {
 		it := &item{value: v, given: its.taint.Member(fmt.Sprint(i)), env: f.env.With(h.itemLayer(t, its, i, v))}
 		f.items = append(f.items, it)

@@ -7,41 +7,41 @@ import (
 )
 
 // flush runs the handlers that hosts notified, in the order of their
-// definition. One that is notified meanwhile runs too, again if it ran before.
+// definition. Of those that are notified meanwhile the ones that stand later
+// run too; the others wait for the next flush.
 func (b *batch) flush(ctx context.Context, hs []*host) {
 	b.drain(ctx, hs)
 	b.each(hs, func(h *host) { h.takeUp(ctx, b.play) })
-	for again := true; again && ctx.Err() == nil && !b.over(); {
-		again = false
-		for _, t := range b.run.p.handlersOf(b.play) {
-			var on []*host
-			for _, h := range hs {
-				if _, ok := h.pending[t]; ok && (h.goesOn() || b.forced(h)) {
-					on = append(on, h)
-				}
+	for _, t := range b.run.p.handlersOf(b.play) {
+		if ctx.Err() != nil || b.over() {
+			return
+		}
+		var on []*host
+		for _, h := range hs {
+			if _, ok := h.pending[t]; ok && (h.goesOn() || b.forced(h)) {
+				on = append(on, h)
 			}
-			if len(on) == 0 {
-				continue
+		}
+		if len(on) == 0 {
+			continue
+		}
+		was := map[*host]bool{}
+		for _, h := range on {
+			was[h], h.failed = h.failed, false
+			h.maybeHandler = h.pending[t]
+			delete(h.pending, t)
+		}
+		b.node(ctx, t, on)
+		b.drain(ctx, on)
+		for _, h := range on {
+			h.maybeHandler = ""
+			switch {
+			case h.failed:
+				clear(h.pending)
+			case !h.unreachable:
+				h.paid(t)
 			}
-			again = true
-			was := map[*host]bool{}
-			for _, h := range on {
-				was[h], h.failed = h.failed, false
-				h.maybeHandler = h.pending[t]
-				delete(h.pending, t)
-			}
-			b.node(ctx, t, on)
-			b.drain(ctx, on)
-			for _, h := range on {
-				h.maybeHandler = ""
-				switch {
-				case h.failed:
-					clear(h.pending)
-				case !h.unreachable:
-					h.paid(t)
-				}
-				h.failed = h.failed || was[h]
-			}
+			h.failed = h.failed || was[h]
 		}
 	}
 }

@@ -154,7 +154,7 @@ func (r *run) groupsValue() value.Value {
 // magicLayer are the variables that the engine sets for all hosts of a batch.
 func (b *batch) magicLayer() *expr.Layer {
 	var all, left []string
-	for _, inv := range b.all {
+	for _, inv := range b.play.matched {
 		all = append(all, inv.Name)
 		if h := b.run.host(inv); !h.out() {
 			left = append(left, inv.Name)

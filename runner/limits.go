@@ -2,7 +2,9 @@ package runner
 
 import (
 	"context"
+	"strconv"
 
+	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/report"
 	"github.com/mxplay/mxplay/runner/value"
 )
@@ -141,7 +143,7 @@ func (b *batch) runOnce(ctx context.Context, t *task, hs []*host, whole bool) {
 	if whole {
 		b.run.once[t] = f.sets
 	}
-	if !first.failed {
+	if !first.failed && !first.unreachable {
 		give(hs[1:], f.sets)
 		b.limits(t, hs)
 		return
@@ -150,6 +152,17 @@ func (b *batch) runOnce(ctx context.Context, t *task, hs []*host, whole bool) {
 		h.failLike(first)
 	}
 	b.limits(t, hs)
+}
+
+// skippedItem reports that an item of an include's loop was skipped.
+func (h *host) skippedItem(t *task, its *items, i int, why string) {
+	label := value.Text(expr.Shown(hide(its.values[i], its.taint.Member(strconv.Itoa(i)))))
+	if t.loop.label != nil {
+		if s, err := h.shownText(t.loop.label, h.taskEnv(t).With(h.itemLayer(t, its, i, its.values[i]))); err == nil {
+			label = s
+		}
+	}
+	h.run.o.Report.Result(&report.Result{Host: h.name, Task: h.shownTask(t), Status: report.Skipped, Msg: skipText(why), IsItem: true, Item: label})
 }
 
 // skippedTask reports that a task that is more than a call was skipped on a host.

@@ -99,7 +99,7 @@ func (h *host) takeUp(ctx context.Context, pl *play) {
 		return
 	}
 	if _, err := h.connect(ctx, nil); err != nil {
-		h.lost(ctx, nil, err)
+		h.lost(ctx, nil, "", err)
 		return
 	}
 	m := h.memory.Load()

@@ -100,7 +100,7 @@ func (c *compiler) resultType(t *task) expr.Type {
 	if t.mod == nil {
 		return expr.Any
 	}
-	plain := t.loop == nil && t.async == nil
+	plain := t.loop == nil && t.async == nil && len(t.failed) == 0 && t.mod.Name != "debug"
 	if r, ok := c.results[t.mod]; plain && ok {
 		return r
 	}
@@ -116,7 +116,6 @@ func newResultType(t *task) expr.Type {
 	if t.loop == nil {
 		return one
 	}
-	one.Fields["item"] = expr.Any
 	one.Fields[t.loop.variable] = expr.Any
 	one.Fields["ansible_loop_var"] = expr.Of(expr.KString)
 	one.Fields["ansible_index_var"] = expr.Of(expr.KString)
@@ -142,6 +141,17 @@ func oneResult(t *task) expr.Type {
 		if _, ok := one.Fields[name]; !ok {
 			one.Fields[name] = c
 		}
+	}
+	if len(t.failed) > 0 {
+		one.Fields["failed_when_result"] = expr.Of(expr.KBool)
+	}
+	switch t.mod.Name {
+	case "debug":
+		if t.src.Args.Get("var") != nil {
+			one.Closed = false // the value stands under the expression's own text
+		}
+	case "assert":
+		one.Fields["assertion"], one.Fields["evaluated_to"] = expr.Any, expr.Of(expr.KBool)
 	}
 	return one
 }

@@ -63,7 +63,8 @@ type play struct {
 
 	strategy  *expr.Def
 	order     *expr.Def
-	book      string // the playbook as the command line names it
+	matched   []*inventory.Host // hosts, before order
+	book      string            // the playbook as the command line names it
 	shuffle   bool
 	delegates bool          // a task of it delegates
 	layers    []*expr.Layer // play vars, vars_files, defaults and vars of all its roles
@@ -162,7 +163,7 @@ type loop struct {
 	pause    *expr.Def
 	extended *expr.Def
 	allItems *expr.Def // extended_allitems
-	stop     *cond     // break_when
+	stop     []*cond   // break_when
 }
 
 // arg is one argument of a task.

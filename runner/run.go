@@ -78,8 +78,12 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 			return nil, err
 		}
 	}
-	for _, pl := range p.plays[p.firstPlay:] {
+	for i, pl := range p.plays[p.firstPlay:] {
 		if ctx.Err() != nil || r.stop {
+			break
+		}
+		if i > 0 && pl.book != p.plays[p.firstPlay+i-1].book && r.hurt() {
+			r.stop, r.why = true, "hosts failed, so "+pl.book+" did not begin"
 			break
 		}
 		if err := r.play(ctx, pl); err != nil {
@@ -94,6 +98,18 @@ func (p *Program) Run(ctx context.Context, o RunOptions) (*report.Recap, error) 
 		return recap, ErrInterrupted
 	}
 	return recap, fatal
+}
+
+// hurt tells whether a host failed or could not be reached.
+func (r *run) hurt() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range r.hosts {
+		if h.failed || h.unreachable {
+			return true
+		}
+	}
+	return false
 }
 
 // run is one run of a program.
@@ -241,6 +257,7 @@ func (r *run) play(ctx context.Context, p *play) error {
 		dead := 0
 		for _, h := range b.hosts {
 			h.ended, h.endRole = false, nil
+			clear(h.pending) // a handler's notification of an earlier one, after the last flush
 			if h.failed || h.unreachable {
 				dead++
 			}

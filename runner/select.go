@@ -193,6 +193,7 @@ func (c *compiler) selectHosts() {
 				}
 			}
 		}
+		p.matched = slices.Clone(p.hosts)
 		order(p, c)
 	}
 	if c.hostless {

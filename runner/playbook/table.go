@@ -103,7 +103,7 @@ func commonWords() []*Keyword {
 			put: one(func(d dest) **source.Node { return &d.level.DelegateTo })},
 		{Name: "delegate_facts", On: OnBlock | onWork | OnImport | OnRole, Shape: Bool, Inherit: Nearest, Doc: "facts belong to the host of delegate_to",
 			put: one(func(d dest) **source.Node { return &d.level.DelegateFacts })},
-		{Name: "notify", On: OnBlock | onWork | OnImport, Shape: Texts, Inherit: Added, Doc: "handlers to run at the end if this changed something",
+		{Name: "notify", On: OnBlock | onWork | OnImport, Shape: Texts, Inherit: Nearest, Doc: "handlers to run at the end if this changed something",
 			put: each(func(d dest) *[]*source.Node { return &d.level.Notify })},
 		{Name: "loop", On: OnBlock | onWork | OnInclude, Shape: Looped, Doc: "do it once for each item",
 			put: one(func(d dest) **source.Node { return &d.level.Loop })},
