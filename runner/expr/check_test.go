@@ -61,7 +61,7 @@ func TestCheck(t *testing.T) {
 		{`s in n`, "2 nothing can be in an int"}, {`1 in s`, "2 only a string can be in a string, this is an int (write string(…) in …)"},
 		{`s in [1, 2]`, "2 a string is never in a list of which each item is an int (write int(…) in …)"}, {`n in [1, 2] and s in ["a"] and s in m`, "36 nothing sets a variable m"},
 		{`n matches "x"`, "2 matches needs a string on its left, not an int"}, {`open in 5`, "5 nothing can be in an int"},
-		{`s - 1`, "2 - takes numbers, not a string and an int (write int(s))"}, {`"%s" % n`, "5 % takes numbers, not a string and an int (write format(\"%s\", …))"},
+		{`s - 1`, "2 - takes numbers, not a string and an int (write int(s))"}, {`s % n`, "2 % takes numbers, not a string and an int (write format(s, …))"},
 		{`users - users`, "6 - takes numbers, not a list and a list (write difference(a, b))"}, {`s * 2 + "x"`, ""}, {`-s`, "0 a sign needs a number, not a string"}, {`n[1:]`, "1 a slice is of a list or a string, not of an int"},
 		{`s | regex_search("a") and true`, "4 regex_search(…) is null or string, not true or false (write s matches \"a\")"},
 		{`split(s, ",")[0].x`, "17 split(…)[0] is a string and has no members"},

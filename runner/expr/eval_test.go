@@ -194,7 +194,7 @@ func TestEvalErrors(t *testing.T) {
 		{`1 in 2`, "nothing can be in an int (2)", ""},
 		{`m[1]`, "the keys of a map are strings, not ints", `write m["1"]`},
 		{`l["a"]`, `the index of a list is an int, not a string ("a")`, ""},
-		{`"%s" % n`, "% takes numbers", `write format("%s", x)`},
+		{`"%s" % n`, "% takes numbers", `write 'format("%s", n)'`},
 		{`join(m)`, "", ""}, // a map joins its keys
 		{`upper(l)`, "text of upper() is a text, not a list ([1,2,3])", ""},
 		{`filter(m, .a)`, "list of filter() is a list, not a map", "write dict2items(m), keys(m) or values(m)"},

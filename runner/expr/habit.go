@@ -215,6 +215,9 @@ func (h *habits) ident(i int, t tok) *fix {
 		}
 	}
 	if h.is(i-1, "|") {
+		if last := h.collection(i); last > i {
+			return &fix{off: t.off, msg: "functions have no collection before their name", edits: []edit{{t.off, h.toks[last].off, ""}}}
+		}
 		if f := h.filter(i, t); f != nil {
 			return f
 		}
@@ -223,6 +226,14 @@ func (h *habits) ident(i int, t tok) *fix {
 		}
 	}
 	return nil
+}
+
+// collection is the last part of a name such as ansible.builtin.upper that begins at i; i when it has no parts.
+func (h *habits) collection(i int) int {
+	for i+2 < len(h.toks) && h.is(i+1, ".") && h.toks[i+2].kind == tokIdent {
+		i += 2
+	}
+	return i
 }
 
 // inlineIf is a if c else b.
@@ -273,6 +284,10 @@ func (h *habits) op(i int, t tok) *fix {
 		return binary("// is no operator here", "int(%s / %s)")
 	case "/*":
 		return &fix{off: t.off, msg: "an expression has no comments", hint: "write {# … #} outside of {{ }}"}
+	case "%":
+		if i > 0 && h.toks[i-1].kind == tokString {
+			return binary("% takes numbers", "format(%s, %s)")
+		}
 	case "**":
 		return binary("** is no operator here", "pow(%s, %s)")
 	case "^":

@@ -38,6 +38,7 @@ func (h *habits) test(i int, t tok) *fix {
 	if j >= len(h.toks) || h.toks[j].kind != tokIdent {
 		return f
 	}
+	j = h.collection(j)
 	name := h.toks[j].text
 	end := j + 1
 	arg := ""
@@ -45,6 +46,9 @@ func (h *habits) test(i int, t tok) *fix {
 	case h.is(end, "("):
 		c := h.match(end)
 		arg = h.text(end+1, c)
+		if w := strings.ToLower(name); w == "match" || w == "search" || w == "regex" {
+			arg = patternArg(w, h.args(end, c))
+		}
 		end = c + 1
 	case strings.Contains(tests[strings.ToLower(name)], "%[2]s") || strings.Count(tests[strings.ToLower(name)], "%s") == 2:
 		e := h.operandEnd(end)
@@ -55,9 +59,6 @@ func (h *habits) test(i int, t tok) *fix {
 	if !ok {
 		f.hint = fmt.Sprintf("no test is called %s", name)
 		return f
-	}
-	if strings.ToLower(name) == "match" && len(arg) > 1 && (arg[0] == '\'' || arg[0] == '"') && arg[1] != '^' {
-		arg = arg[:1] + "^" + arg[1:]
 	}
 	if end < len(h.toks) && (h.is(end, "|")) {
 		return f
@@ -89,6 +90,68 @@ func (h *habits) test(i int, t tok) *fix {
 	return f
 }
 
+// patternArg is the argument of match, search and regex with their flags in it.
+func patternArg(test string, args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	pattern, flags := args[0], ""
+	for _, a := range args[1:] {
+		k, v, _ := strings.Cut(strings.ReplaceAll(a, " ", ""), "=")
+		if on, ok := asBool(v); ok && on && (k == "ignorecase" || k == "multiline") {
+			flags += k[:1]
+		}
+	}
+	if len(pattern) < 2 || pattern[0] != '\'' && pattern[0] != '"' {
+		return pattern
+	}
+	q, rest := pattern[:1], pattern[1:]
+	if test == "match" && rest[0] != '^' {
+		rest = "^" + rest
+	}
+	if flags != "" {
+		rest = "(?" + flags + ")" + rest
+	}
+	return q + rest
+}
+
+// lookupArgs are the arguments of a lookup as those of the function: options
+// that stand in the text, and those that have no meaning here.
+func lookupArgs(name string, args []string) []string {
+	out := args[:0:0]
+	for _, a := range args {
+		if k, _, ok := strings.Cut(strings.ReplaceAll(a, " ", ""), "="); ok && (k == "skip" || k == "wantlist" || k == "errors") {
+			continue
+		}
+		out = append(out, a)
+	}
+	order := map[string][]string{"password": {"length", "chars"}, "csvfile": {"file", "delimiter", "col"}, "ini": {"file", "section"}}[name]
+	if order == nil || len(out) != 1 || len(out[0]) < 2 || out[0][0] != '\'' && out[0][0] != '"' || !strings.Contains(out[0], "=") {
+		return out
+	}
+	q := out[0][:1]
+	words := strings.Fields(strings.Trim(out[0], q))
+	given := map[string]string{}
+	for _, w := range words[1:] {
+		k, v, _ := strings.Cut(w, "=")
+		given[k] = v
+	}
+	out = []string{q + words[0] + q}
+	for _, k := range order {
+		v, ok := given[k]
+		switch {
+		case !ok && k == "length":
+			v = "20"
+		case !ok:
+			return out
+		case k != "length" && k != "col":
+			v = q + v + q
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
 // lookups are Ansible's lookups with their forms.
 var lookups = map[string]string{
 	"env": "env(%s)", "file": "file(%s)", "pipe": "pipe(%s)", "password": "password(%s)", "template": "template(%s)",
@@ -113,7 +176,7 @@ func (h *habits) lookup(i int, t tok) *fix {
 		f.hint = fmt.Sprintf("no function does what the lookup %s does", name)
 		return f
 	}
-	f.edits = []edit{{t.off, h.toks[end].end, fmt.Sprintf(form, strings.Join(args[1:], ", "))}}
+	f.edits = []edit{{t.off, h.toks[end].end, fmt.Sprintf(form, strings.Join(lookupArgs(name, args[1:]), ", "))}}
 	return f
 }
 
