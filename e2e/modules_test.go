@@ -130,6 +130,11 @@ adm mods mods-sys
 
 func daily(s *stage) {
 	s.reaches("daily", "state=present")
+	got := sh(s.t, s.l, s.host, `cat /srv/daily/c.conf; readlink /etc/localtime; hostname; cat /etc/hostname; cut -d' ' -f1,2,4 /home/daily/.ssh/authorized_keys
+		stat -c '%a %U:%G' /home/daily/.ssh /home/daily/.ssh/authorized_keys; cat /etc/sysctl.d/60-daily.conf`)
+	if want := "one\nthree\n/usr/share/zoneinfo/Europe/Vienna\ndaily\ndaily\nno-pty ssh-ed25519 daily@example.org\n700 daily:daily\n600 daily:daily\nnet.ipv4.conf.lo.log_martians=1\nkernel.ostype=Linux"; got != want {
+		s.t.Errorf("on the host:\n%s\nwant:\n%s", got, want)
+	}
 	s.reaches("daily", "state=absent")
 }
 
@@ -283,6 +288,9 @@ func moduleRefusals(s *stage) {
 		{"lineinfile: {path: /etc/not-there, line: x}", []string{"/etc/not-there"}},
 		{"get_url: {url: '" + s.l.StandIn + "/not-there', dest: /etc/refused}", []string{"404"}},
 		{"get_url: {url: '" + s.l.StandIn + "/matrix-org-archive-keyring.asc', dest: /etc/refused, checksum: 'sha256:" + strings.Repeat("0", 64) + "'}", []string{"not 0000"}},
+		{"sysctl: {name: kernel.ostype, value: x, sysctl_file: /etc/refused}", []string{"kernel.ostype"}},
+		{"timezone: {name: Europe/Wien}", []string{"Europe/Wien"}},
+		{"replace: {path: /etc/not-there, regexp: x}", []string{"/etc/not-there"}},
 		{"fail: {msg: as it was told}", []string{"as it was told"}},
 		{"assert: {that: 1 == 2, fail_msg: no such luck}", []string{"no such luck"}},
 	} {

@@ -8,6 +8,7 @@ import (
 	aptrepo "github.com/mxplay/mxplay/modules/apt_repo"
 	"github.com/mxplay/mxplay/modules/assert"
 	asyncstatus "github.com/mxplay/mxplay/modules/async_status"
+	authorizedkey "github.com/mxplay/mxplay/modules/authorized_key"
 	"github.com/mxplay/mxplay/modules/blockinfile"
 	"github.com/mxplay/mxplay/modules/command"
 	"github.com/mxplay/mxplay/modules/copy"
@@ -19,23 +20,28 @@ import (
 	geturl "github.com/mxplay/mxplay/modules/get_url"
 	"github.com/mxplay/mxplay/modules/group"
 	groupby "github.com/mxplay/mxplay/modules/group_by"
+	"github.com/mxplay/mxplay/modules/hostname"
 	includevars "github.com/mxplay/mxplay/modules/include_vars"
 	"github.com/mxplay/mxplay/modules/json"
 	"github.com/mxplay/mxplay/modules/lineinfile"
 	pkg "github.com/mxplay/mxplay/modules/package"
 	"github.com/mxplay/mxplay/modules/pause"
+	"github.com/mxplay/mxplay/modules/ping"
 	postgresdb "github.com/mxplay/mxplay/modules/postgres_db"
 	postgreshba "github.com/mxplay/mxplay/modules/postgres_hba"
 	postgresident "github.com/mxplay/mxplay/modules/postgres_ident"
 	postgresuser "github.com/mxplay/mxplay/modules/postgres_user"
+	"github.com/mxplay/mxplay/modules/replace"
 	"github.com/mxplay/mxplay/modules/secret"
 	setfact "github.com/mxplay/mxplay/modules/set_fact"
 	"github.com/mxplay/mxplay/modules/shell"
 	"github.com/mxplay/mxplay/modules/slurp"
 	"github.com/mxplay/mxplay/modules/stat"
 	synapseuser "github.com/mxplay/mxplay/modules/synapse_user"
+	"github.com/mxplay/mxplay/modules/sysctl"
 	"github.com/mxplay/mxplay/modules/systemd"
 	"github.com/mxplay/mxplay/modules/template"
+	"github.com/mxplay/mxplay/modules/timezone"
 	tlscertificate "github.com/mxplay/mxplay/modules/tls_certificate"
 	"github.com/mxplay/mxplay/modules/uri"
 	"github.com/mxplay/mxplay/modules/user"
@@ -51,6 +57,7 @@ func Tasks() []*modules.Task {
 		aptrepo.Task(),
 		assert.Task(),
 		asyncstatus.Task(),
+		authorizedkey.Task(),
 		blockinfile.Task(),
 		command.Task(),
 		copy.Task(),
@@ -62,23 +69,28 @@ func Tasks() []*modules.Task {
 		geturl.Task(),
 		group.Task(),
 		groupby.Task(),
+		hostname.Task(),
 		includevars.Task(),
 		json.Task(),
 		lineinfile.Task(),
 		pkg.Task(),
 		pause.Task(),
+		ping.Task(),
 		postgresdb.Task(),
 		postgreshba.Task(),
 		postgresident.Task(),
 		postgresuser.Task(),
+		replace.Task(),
 		secret.Task(),
 		setfact.Task(),
 		shell.Task(),
 		slurp.Task(),
 		stat.Task(),
 		synapseuser.Task(),
+		sysctl.Task(),
 		systemd.Task(),
 		template.Task(),
+		timezone.Task(),
 		tlscertificate.Task(),
 		uri.Task(),
 		user.Task(),
