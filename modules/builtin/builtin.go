@@ -12,6 +12,7 @@ import (
 	"github.com/mxplay/mxplay/modules/blockinfile"
 	"github.com/mxplay/mxplay/modules/command"
 	"github.com/mxplay/mxplay/modules/copy"
+	"github.com/mxplay/mxplay/modules/cron"
 	"github.com/mxplay/mxplay/modules/debconf"
 	"github.com/mxplay/mxplay/modules/debug"
 	"github.com/mxplay/mxplay/modules/fail"
@@ -61,6 +62,7 @@ func Tasks() []*modules.Task {
 		blockinfile.Task(),
 		command.Task(),
 		copy.Task(),
+		cron.Task(),
 		debconf.Task(),
 		debug.Task(),
 		fail.Task(),

@@ -26,6 +26,7 @@ var looks = []pattern{
 	{"dpkg-deb", words("--field", "-f", "--info", "-I", "--contents", "-c"), nil},
 	{"update-alternatives", words("--query", "--display", "--list", "--get-selections"), nil},
 	{"getent", words("passwd", "group", "initgroups", "hosts", "ahosts", "ahostsv4", "ahostsv6", "shadow", "services"), nil},
+	{"crontab", words("-l"), []string{"-r", "-e", "-i", "-s"}},
 	{"id", nil, nil},
 	{"debconf-show", nil, nil},
 	{"debconf-get-selections", nil, nil},
