@@ -19,6 +19,7 @@ import (
 	"github.com/mxplay/mxplay/modules/file"
 	"github.com/mxplay/mxplay/modules/find"
 	geturl "github.com/mxplay/mxplay/modules/get_url"
+	"github.com/mxplay/mxplay/modules/git"
 	"github.com/mxplay/mxplay/modules/group"
 	groupby "github.com/mxplay/mxplay/modules/group_by"
 	"github.com/mxplay/mxplay/modules/hostname"
@@ -69,6 +70,7 @@ func Tasks() []*modules.Task {
 		file.Task(),
 		find.Task(),
 		geturl.Task(),
+		git.Task(),
 		group.Task(),
 		groupby.Task(),
 		hostname.Task(),

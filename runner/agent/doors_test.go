@@ -313,7 +313,7 @@ func TestLook(t *testing.T) {
 	for _, ok := range []string{
 		"apt-cache policy nginx", "apt-get -s install nginx", "apt-get -s -o Dpkg::Options::=--force-confold --no-install-recommends install a b",
 		"apt-get -y -s -t bookworm-backports install x", "systemctl show nginx.service", "systemctl --root=/ is-enabled x", "systemctl --no-pager list-timers",
-		"dpkg --print-architecture", "dpkg --compare-versions 1 lt 2", "journalctl -u x -n 20", "sshd -T", "crontab -l -u anna", "id anna", "getent passwd x",
+		"dpkg --print-architecture", "dpkg --compare-versions 1 lt 2", "journalctl -u x -n 20", "sshd -T", "crontab -l -u anna", "git -C /srv/x rev-parse --verify -q HEAD", "git --no-optional-locks -C /x status --porcelain --untracked-files=no", "git ls-remote --symref -- https://example.org/x", "id anna", "getent passwd x",
 	} {
 		if !mayLook(strings.Fields(ok)) {
 			t.Errorf("%s is refused", ok)
@@ -322,7 +322,7 @@ func TestLook(t *testing.T) {
 	for _, bad := range []string{
 		"", "rm -rf /", "apt-get install nginx", "apt-get -s update", "apt-get -s -o DPkg::Pre-Invoke::=/bin/x install a", "apt-get -s -oDir::Bin::dpkg=/x install a",
 		"apt-get -s -c /x install a", "apt-cache gencaches", "apt-cache -o APT::X::Hook=/x policy", "systemctl start x", "systemctl --root=/ enable show", "systemctl --root=/ enable x",
-		"dpkg -i x.deb", "dpkg --root=/x --status y", "journalctl --rotate", "journalctl --vacuum-size=1", "journalctl -fu x", "ip addr add x", "crontab -r", "crontab -l -r", "crontab x", "/usr/bin/id", "sh -c id", "debconf-set-selections", "timedatectl set-time x",
+		"dpkg -i x.deb", "dpkg --root=/x --status y", "journalctl --rotate", "journalctl --vacuum-size=1", "journalctl -fu x", "ip addr add x", "crontab -r", "git -c core.sshCommand=x ls-remote --symref -- a", "git ls-remote --symref -- ext::x", "git ls-remote --upload-pack=x -- a", "git -C /x checkout main", "git -C /x status", "crontab -l -r", "crontab x", "/usr/bin/id", "sh -c id", "debconf-set-selections", "timedatectl set-time x",
 	} {
 		if mayLook(strings.Fields(bad)) {
 			t.Errorf("%s is allowed", bad)

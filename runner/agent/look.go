@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -68,8 +69,11 @@ func mayLook(argv []string) bool {
 	if len(argv) == 0 {
 		return false
 	}
-	if argv[0] == "apt-get" {
+	switch argv[0] {
+	case "apt-get":
 		return simulates(argv[1:])
+	case "git":
+		return gitLooks(argv[1:])
 	}
 	for _, p := range looks {
 		if p.program == argv[0] && p.allows(argv[1:]) {
@@ -163,6 +167,30 @@ func simulates(args []string) bool {
 	return false
 }
 
+// sshLooks is how git may log in while looking: it takes no host key and asks nothing.
+const sshLooks = `^core\.sshCommand=ssh -o BatchMode=yes -o StrictHostKeyChecking=yes( -o IdentitiesOnly=yes -i '/[^']*')?$`
+
+// gitLooks tells whether git only reads. Much of git's configuration names
+// programs to run, so that only these forms pass.
+func gitLooks(args []string) bool {
+	if len(args) > 0 && args[0] == "--no-optional-locks" {
+		args = args[1:]
+	}
+	if len(args) > 2 && args[0] == "-C" && strings.HasPrefix(args[1], "/") {
+		args = args[2:]
+	}
+	if len(args) > 2 && args[0] == "-c" && regexp.MustCompile(sshLooks).MatchString(args[1]) {
+		args = args[2:]
+	}
+	switch line := strings.Join(args, " "); {
+	case line == "status --porcelain --untracked-files=no", line == "rev-parse --verify -q HEAD":
+		return true
+	case len(args) == 3 && args[0] == "config" && args[1] == "--get":
+		return true
+	}
+	return len(args) == 4 && args[0] == "ls-remote" && args[1] == "--symref" && args[2] == "--" && !strings.HasPrefix(args[3], "ext::")
+}
+
 // safeOption are settings of apt that run no program and write no file.
 func safeOption(o string) bool {
 	name, _, ok := strings.Cut(strings.TrimPrefix(o, "="), "=")
@@ -189,6 +217,6 @@ func (h *host) Look(ctx context.Context, argv ...string) (modules.Output, error)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, lookLimit, fmt.Errorf("no answer within %s", lookLimit))
 	defer cancel()
-	env := mergeEnv(cleanEnv(), map[string]string{"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_PAGER": "", "PAGER": "cat"})
+	env := mergeEnv(cleanEnv(), map[string]string{"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "GIT_TERMINAL_PROMPT": "0", "SYSTEMD_PAGER": "", "PAGER": "cat"})
 	return h.sys.procs.run(ctx, modules.Command{Argv: argv}, env, h.agent.opt.Grace)
 }
