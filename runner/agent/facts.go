@@ -32,6 +32,7 @@ func gatherFacts() modules.Facts {
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		f.System, f.Kernel, f.Nodename, f.Architecture = str(u.Sysname[:]), str(u.Release[:]), str(u.Nodename[:]), str(u.Machine[:])
+		f.KernelVersion, f.Machine = str(u.Version[:]), f.Architecture
 	}
 	f.Hostname, _, _ = strings.Cut(f.Nodename, ".")
 	f.FQDN = fqdn(f.Nodename)
@@ -53,14 +54,21 @@ func gatherFacts() modules.Facts {
 		f.MemTotal = int64(uint64(si.Totalram) * unit >> 20)
 		f.SwapTotal = int64(uint64(si.Totalswap) * unit >> 20)
 		f.UptimeSeconds = int64(si.Uptime)
+		f.MemFree, f.SwapFree = int64(uint64(si.Freeram)*unit>>20), int64(uint64(si.Freeswap)*unit>>20)
 	}
 	networkFacts(&f)
 	f.UserID, f.UserDir = os.Getenv("USER"), os.Getenv("HOME")
 	db := newAccountDB("/")
 	if r := find(db.rows(&db.passwd, "passwd"), 2, digits(os.Geteuid())); len(r) > 5 {
 		f.UserID, f.UserDir = r[0], r[5]
+		gid, _ := strconv.ParseInt(r[3], 10, 64)
+		f.UserGID, f.UserGecos = gid, r[4]
+		if len(r) > 6 {
+			f.UserShell = r[6]
+		}
 	}
 	f.Virtualization = virtualization()
+	moreFacts(&f)
 	return f
 }
 

@@ -36,12 +36,14 @@ func networkFacts(f *modules.Facts) {
 			case ip.Is4():
 				f.IPv4 = append(f.IPv4, ip.String())
 				if i.Name == v4.Interface && v4.Address == "" {
-					v4.Address = ip.String()
+					v4.Address, v4.MAC, v4.MTU = ip.String(), i.HardwareAddr.String(), int64(i.MTU)
+					netmask(&v4, netip.PrefixFrom(ip, p.Bits()))
 				}
 			default:
 				f.IPv6 = append(f.IPv6, ip.WithZone("").String())
 				if i.Name == v6.Interface && v6.Address == "" && ip.IsGlobalUnicast() {
-					v6.Address = ip.String()
+					v6.Address, v6.MAC, v6.MTU = ip.String(), i.HardwareAddr.String(), int64(i.MTU)
+					netmask(&v6, netip.PrefixFrom(ip, p.Bits()))
 				}
 			}
 		}

@@ -449,6 +449,8 @@ func nameHint(name string) string {
 		return "write false"
 	case "Null", "NULL", "undefined":
 		return "write null"
+	case "ansible_python", "ansible_python_version":
+		return "mxplay needs no Python on a host and knows nothing of it"
 	}
 	return ""
 }
