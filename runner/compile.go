@@ -32,7 +32,7 @@ type Options struct {
 	Shipped                            fs.FS  // the playbooks that come with the program
 	ShippedName                        string // the NAME of NAME:/site.yml
 	ForceHandlers                      bool
-	Lint                               bool // look for what works but was hardly meant, too
+	Lint                               bool   // look for what works but was hardly meant, too
 	StartAt                            string // --start-at-task
 	NoHosts                            bool   // --syntax-check: a site without hosts will do
 	AllUses                            bool   // a role that is named twice stands twice in the program, for lists
@@ -112,7 +112,7 @@ type compiler struct {
 	after     bool               // what is compiled is read after the task has run
 	read      map[string][]func() source.Pos
 	readings  []reading // of lint
-	hostless  bool // the inventory has mistakes: which hosts there are is not known
+	hostless  bool      // the inventory has mistakes: which hosts there are is not known
 }
 
 func (c *compiler) site() {

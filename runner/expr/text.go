@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/mxplay/mxplay/runner/source"
@@ -167,6 +168,9 @@ func parseText(src string) *parsed {
 		}
 	}
 	flush()
+	if prints == 0 && halfOpen.MatchString(src) {
+		return fail(&perr{off: strings.IndexByte(src, '{'), msg: "an expression begins with {{", hint: "write {{ in place of {, or {% raw %} around the text"})
+	}
 	switch {
 	case prints == 0:
 		c.plain = true
@@ -178,6 +182,9 @@ func parseText(src string) *parsed {
 	}
 	return &parsed{code: c}
 }
+
+// halfOpen is a text that ends as an expression does and lacks one brace at its start.
+var halfOpen = regexp.MustCompile(`^\s*\{( \{)?[^{}"'%#]*\}\}\s*$`)
 
 // rawBlock reads the statement at i; of a raw block also its body.
 func rawBlock(src string, i int) (word, body string, after int, err *perr) {

@@ -99,6 +99,9 @@ func (l *load) specs(n *source.Node) []*ArgSpec {
 	known := []string{"short_description", "description", "author", "version_added", "seealso", "examples", "options"}
 	for _, f := range n.Fields {
 		s := &ArgSpec{Entry: f.Key, Pos: f.KeyPos}
+		if f.Key != "main" && source.Slip(f.Key, "main") {
+			l.add(source.Errorf(f.KeyPos, "unknown entry point %s of a role", f.Key).In(n.File())).Hint = "did you mean main?"
+		}
 		out = append(out, s)
 		if f.Value.IsNull() {
 			continue
