@@ -36,7 +36,7 @@ names       = $(foreach h,$(1),$(firstword $(subst :, ,$(h))))
 # tally shows what go test says and keeps count.
 TALLY      := bin/tally -keep bin/tests
 
-.PHONY: build agents dist tools lint cross unit editor-test lab-test test demo demo-down lab lab-down docs bench scale clean
+.PHONY: build agents dist tools lint cross unit editor-test lab-test test demo demo-down lab lab-down docs bench scale clean conformance-record
 
 build: bin/mxplay
 
@@ -140,6 +140,12 @@ lab-down:
 # The reference pages, written from the modules' tags and the tables of words.
 docs:
 	UPDATE=1 $(GO) test -count=1 -run 'TestPages' ./cmd/mxplay
+
+# What Ansible answers to the conformance cases, asked anew in a tree with ansible-core 2.19.
+conformance-record: tools
+	root=$$($(GO) run ./e2e/cmd/lab ansible); \
+	$(GO) test -count=1 ./inventory -run 'TestAnsible' -record $$root; \
+	$(GO) test -count=1 -timeout 30m ./runner -run 'TestAnsible' -record $$root
 
 # A run without changes beside a script that only looks, and beside Ansible.
 bench: build

@@ -154,7 +154,7 @@ func (b *batch) refresh() {
 	}
 	out := 0
 	for _, h := range b.hosts {
-		if h.out() {
+		if h.out() || h.ended {
 			out++
 		}
 	}

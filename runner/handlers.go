@@ -61,8 +61,15 @@ func (b *batch) forced(h *host) bool {
 // meta does what a meta task says.
 func (b *batch) meta(ctx context.Context, t *task, hs []*host) {
 	b.drain(ctx, hs)
+	hs = active(hs)
+	switch t.src.Meta {
+	case "end_play", "end_batch", "clear_host_errors":
+		if len(hs) > 1 {
+			hs = hs[:1] // for all, by what the first one says
+		}
+	}
 	var on []*host
-	for _, h := range active(hs) {
+	for _, h := range hs {
 		yes, unknown, _, err := h.holds(t.when, h.taskEnv(t))
 		switch {
 		case err != nil:

@@ -156,13 +156,13 @@ func (b *batch) magicLayer() *expr.Layer {
 	var all, left []string
 	for _, inv := range b.play.matched {
 		all = append(all, inv.Name)
-		if h := b.run.host(inv); !h.out() {
+		if h := b.run.host(inv); !h.out() && !h.ended {
 			left = append(left, inv.Name)
 		}
 	}
 	var batch []string
 	for _, h := range b.hosts {
-		if !h.out() {
+		if !h.out() && !h.ended {
 			batch = append(batch, h.name)
 		}
 	}

@@ -224,12 +224,9 @@ func (r *run) play(ctx context.Context, p *play) error {
 	name := r.p.title(p)
 	var all []*host
 	for _, h := range hosts {
-		x := r.host(h)
-		if !x.failed && !x.unreachable {
-			all = append(all, x)
-		}
+		all = append(all, r.host(h))
 	}
-	if len(all) == 0 {
+	if len(alive(all)) == 0 {
 		r.o.Report.Play(report.Play{Name: name, Check: r.o.Check})
 		return nil
 	}
@@ -250,8 +247,12 @@ func (r *run) play(ctx context.Context, p *play) error {
 	of := batches(sizes, len(all))
 	for i := 0; len(all) > 0 && ctx.Err() == nil && !r.stop; i++ {
 		n := min(sizes[min(i, len(sizes)-1)], len(all))
-		b := &batch{run: r, play: p, name: name, hosts: all[:n], all: hosts, maxFail: maxFail, prompts: r.prompts[p]}
+		// a host that failed in an earlier play keeps its seat
+		b := &batch{run: r, play: p, name: name, hosts: alive(all[:n]), all: hosts, maxFail: maxFail, prompts: r.prompts[p]}
 		all = all[n:]
+		if len(b.hosts) == 0 {
+			continue
+		}
 		r.o.Report.Play(report.Play{Name: name, Hosts: hostNames(b.hosts), Check: r.o.Check, Batch: i + 1, Of: of})
 		b.through(ctx)
 		dead := 0
@@ -262,7 +263,7 @@ func (r *run) play(ctx context.Context, p *play) error {
 				dead++
 			}
 		}
-		if dead == len(b.hosts) {
+		if dead == n {
 			r.stop = true
 		}
 		if b.over() {
@@ -270,6 +271,17 @@ func (r *run) play(ctx context.Context, p *play) error {
 		}
 	}
 	return nil
+}
+
+// alive are the hosts that have not fallen out of the run.
+func alive(hs []*host) []*host {
+	var out []*host
+	for _, h := range hs {
+		if !h.failed && !h.unreachable {
+			out = append(out, h)
+		}
+	}
+	return out
 }
 
 // maxFailOf is the play's max_fail_percentage, negative when it has none.

@@ -20,12 +20,15 @@ const usage = `usage: lab up [--host NAME:SUITE[:ALIAS,ALIAS...]]...
        lab reset NAME...
        lab ssh [USER@]NAME [COMMAND...]
        lab exec NAME COMMAND...
+       lab ansible
 
 Real Debian hosts (suites bookworm, trixie and sid) on a bridge of this machine.
 up boots the hosts that do not run yet; without --host it is demo:sid. down ends
 some or all and leaves no trace but the cache of root file systems and downloads;
 --cache removes that too. reset boots a host bare again. The accounts are root,
 admin (sudo with the password "` + lab.Password + `") and ops (sudo without).
+ansible prints the root of a tree with trixie's ansible-core, which it builds
+if there is none: conformance tests are recorded in it.
 
 environment:
   MXPLAY_LAB_MIRROR  Debian mirror (the one in this machine's apt sources)
@@ -77,6 +80,12 @@ func command(ctx context.Context, args []string) error {
 		return ssh(ctx, c, args)
 	case "exec":
 		return execute(ctx, c, args)
+	case "ansible":
+		root, err := c.AnsibleTree(ctx)
+		if err == nil {
+			fmt.Println(root)
+		}
+		return err
 	case "serve":
 		return c.Serve(ctx)
 	case "help", "--help", "-h":
