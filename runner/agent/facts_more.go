@@ -118,7 +118,7 @@ func mounts(text string) []modules.Mount {
 		m := modules.Mount{Device: unescape(w[0]), Mount: unescape(w[1]), FSType: w[2], Options: w[3]}
 		var s unix.Statfs_t
 		if strings.HasPrefix(w[0], "/") && unix.Statfs(m.Mount, &s) == nil {
-			m.SizeTotal, m.SizeAvailable = int64(s.Blocks)*s.Frsize, int64(s.Bavail)*s.Frsize
+			m.SizeTotal, m.SizeAvailable = int64(s.Blocks)*int64(s.Frsize), int64(s.Bavail)*int64(s.Frsize)
 			m.InodeTotal, m.InodeAvailable = int64(s.Files), int64(s.Ffree)
 		}
 		out = append(out, m)
