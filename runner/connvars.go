@@ -21,6 +21,7 @@ func ConnectionVariables() []Variable {
 		{"ansible_become_password", "the password of the become method"},
 		{"ansible_become_pass", "the same as ansible_become_password"},
 		{"ansible_become_flags", "further words for the become method"},
+		{"ansible_become_exe", "the program of the become method, where it is not found by its name"},
 		{"ansible_agent_dir", "the folder on the host that holds the agent"},
 	}
 }

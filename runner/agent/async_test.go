@@ -26,7 +26,7 @@ func TestAsyncGoesOn(t *testing.T) {
 	state := t.TempDir()
 	file := filepath.Join(state, "out")
 	c := startAgent(t, state, wire.Welcome{Run: "one", Host: "h", Silence: 60000})
-	c.send(wire.Call{Task: "do", Async: 60, Secrets: []string{"hush"}}, doArgs{Do: "run", Argv: []string{"sh", "-c", "sleep 0.7; echo said; echo x >>" + file}})
+	c.send(wire.Call{Task: "do", Async: 60, Secrets: []string{"hush"}}, doArgs{Do: "run", Argv: []string{"sh", "-c", "until [ -e " + file + ".go ]; do sleep 0.05; done; echo said; echo x >>" + file}})
 	r, _ := c.result()
 	if r.Job == "" || !r.Outcome.Changed || r.Outcome.Failed || exists(file) {
 		t.Fatalf("%+v", r)
@@ -37,6 +37,9 @@ func TestAsyncGoesOn(t *testing.T) {
 	}
 	if exists(file) {
 		t.Fatal("the agent waited for the job")
+	}
+	if err := os.WriteFile(file+".go", nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	c = startAgent(t, state, wire.Welcome{Run: "two", Host: "h", Silence: 60000})
 	until(t, "the job's end", func() bool {
