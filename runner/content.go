@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mxplay/mxplay/modules"
@@ -136,17 +138,29 @@ func (p *Program) shippedFile(path string) ([]byte, error) {
 	return p.loader.ReadFile(path)
 }
 
-// loadTemplate finds a template file that another one imports or includes.
-func (p *Program) loadTemplate(name string, from *expr.Template) (*expr.Template, error) {
+// loadTemplate finds a template file that another one, or a text, names: in the
+// folders of the task, in each first in its folder templates, then beside the file that names it.
+func (p *Program) loadTemplate(name string, from *expr.Template, dirs []string) (*expr.Template, error) {
 	p.mu.Lock()
-	path, ok := p.stands[from]
+	beside, ok := p.stands[from]
 	p.mu.Unlock()
-	if !ok {
-		path = from.Name()
+	dirs = slices.Clip(dirs)
+	if ok {
+		dirs = append(dirs, filepath.Dir(beside))
 	}
-	dir := filepath.Dir(path)
-	for _, path := range []string{p.loader.Join(dir, name), p.loader.Join(dir, "../templates/"+name)} {
-		if _, err := p.loader.Stat(path); err == nil {
+	if filepath.IsAbs(name) {
+		dirs = []string{""}
+	}
+	var tried []string
+	for _, d := range dirs {
+		for _, path := range []string{p.loader.Join(p.loader.Join(d, "templates"), name), p.loader.Join(d, name)} {
+			if slices.Contains(tried, path) {
+				continue
+			}
+			tried = append(tried, path)
+			if info, err := p.loader.Stat(path); err != nil || info.IsDir() {
+				continue
+			}
 			f, err := p.file(path, true)
 			if err != nil {
 				return nil, err
@@ -154,8 +168,18 @@ func (p *Program) loadTemplate(name string, from *expr.Template) (*expr.Template
 			return f.tmpl, nil
 		}
 	}
-	return nil, fmt.Errorf("there is no template %s beside %s", name, path)
+	for i := range tried {
+		tried[i] = source.ShortName(tried[i])
+	}
+	return nil, &noTemplate{source.Error{Msg: "there is no template " + name, Hint: "looked for " + strings.Join(tried, ", ")}}
 }
+
+// noTemplate is the error of a template file that is not there.
+type noTemplate struct{ is source.Error }
+
+func (e *noTemplate) Error() string        { return e.is.Msg }
+func (e *noTemplate) Is(target error) bool { return target == fs.ErrNotExist }
+func (e *noTemplate) Unwrap() error        { return &e.is }
 
 func niceJSON(v value.Value) ([]byte, error) {
 	b, err := value.JSON(v)

@@ -274,6 +274,15 @@ func optionType(o *playbook.Option) expr.Type {
 
 func (n *names) Names() []string { return n.list }
 
+// LoadTemplate finds a template file that a task's text or file names. Those
+// that variables name are found when it is known which task reads them.
+func (n *names) LoadTemplate(name string, from *expr.Template) (*expr.Template, error) {
+	if n.self == nil || n.self.src == nil {
+		return nil, nil
+	}
+	return n.c.p.loadTemplate(name, from, n.self.folders(n.c.p))
+}
+
 // checkNames refuses names that nothing in the run can set, and members that
 // results cannot have.
 func (c *compiler) checkNames() {

@@ -15,10 +15,10 @@ type Context struct {
 	Host  string // the host that is evaluated for, a key of the cache
 	Cache *Cache // keeps results of impure functions; nil: they run each time
 
-	Go   context.Context                                      // ends pipe(); nil: context.Background
-	Dirs []string                                             // where file(), first_found() and the like look, in order, each first in its folder files; the last is the playbook's, the working directory when empty
-	Load func(name string, from *Template) (*Template, error) // finds an included or imported template file
-	Now  func() time.Time                                     // nil: time.Now
+	Go   context.Context                                                     // ends pipe(); nil: context.Background
+	Dirs []string                                                            // where file(), first_found() and the like look, in order, each first in its folder files; the last is the playbook's, the working directory when empty
+	Load func(name string, from *Template, dirs []string) (*Template, error) // finds the template file that another one, or a text, names; dirs is Dirs
+	Now  func() time.Time                                                    // nil: time.Now
 
 	MaxSteps  int // nodes and elements; 0: the package's limit
 	MaxOutput int // bytes of text; 0: the package's limit

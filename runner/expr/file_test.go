@@ -12,14 +12,14 @@ import (
 )
 
 func renderFiles(files map[string]string, scope Scope) (Result, error) {
-	load := func(name string, _ *Template) (*Template, error) {
+	load := func(name string, _ *Template, _ []string) (*Template, error) {
 		src, ok := files[name]
 		if !ok {
 			return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 		}
 		return ParseFile(name, src)
 	}
-	t, err := load("main", nil)
+	t, err := load("main", nil, nil)
 	if err != nil {
 		return Result{}, err
 	}

@@ -49,9 +49,9 @@ func hostFunctions() []*Function {
 				if c.ev.ctx.Load == nil {
 					return nil, c.errorf("there are no template files here")
 				}
-				t, err := c.ev.ctx.Load(c.str(0), c.ev.tmpl)
+				t, err := c.ev.ctx.Load(c.str(0), c.ev.tmpl, c.ev.ctx.Dirs)
 				if err != nil {
-					return nil, err
+					return nil, c.withHint(err)
 				}
 				return c.ev.renderOther(c.n, t, nil)
 			}},

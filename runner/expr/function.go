@@ -1,12 +1,14 @@
 package expr
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
 
@@ -389,6 +391,15 @@ func (c *call) fail(hint, format string, args ...any) error {
 	e := c.ev.errorf(c.n, "%s(): %s", c.n.fn.Name, fmt.Sprintf(format, args...))
 	e.Hint = hint
 	return e
+}
+
+// withHint is an error without a place as one of the call, its hint kept.
+func (c *call) withHint(err error) error {
+	var e *source.Error
+	if errors.As(err, &e) && e.Pos.IsZero() {
+		return c.fail(e.Hint, "%s", e.Msg)
+	}
+	return err
 }
 
 // spend charges for work.

@@ -96,7 +96,7 @@ func FuzzFile(f *testing.F) {
 		}
 		tm.Names()
 		tm.Check(checkEnv)
-		ctx := &Context{Scope: testScope, MaxSteps: 20_000, MaxOutput: 1 << 20, Load: func(string, *Template) (*Template, error) { return tm, nil }}
+		ctx := &Context{Scope: testScope, MaxSteps: 20_000, MaxOutput: 1 << 20, Load: func(string, *Template, []string) (*Template, error) { return tm, nil }}
 		for _, s := range outside {
 			if strings.Contains(src, s) {
 				return

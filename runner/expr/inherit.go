@@ -1,8 +1,6 @@
 package expr
 
 import (
-	"errors"
-	"io/fs"
 	"strings"
 
 	"github.com/mxplay/mxplay/runner/value"
@@ -99,10 +97,7 @@ func (s *filterStmt) run(ev *evaluator, out *strings.Builder) error {
 func (s *extendsStmt) run(ev *evaluator, out *strings.Builder) error {
 	t, err := ev.load(s.n)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return ev.errorf(s.n, "%s", err)
-		}
-		return err
+		return unwrapped(err)
 	}
 	if ev.inherit == nil || ev.inherit.parent != nil {
 		return ev.o.errorf(s.offset(), "a template file extends one other")

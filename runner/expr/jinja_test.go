@@ -72,7 +72,7 @@ func TestJinja(t *testing.T) {
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
 			c, _ := readJinja(t, path)
-			load := func(name string, _ *Template) (*Template, error) {
+			load := func(name string, _ *Template, _ []string) (*Template, error) {
 				text, ok := c.files[name]
 				if !ok {
 					return nil, fs.ErrNotExist

@@ -2,10 +2,10 @@ package expr
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 
+	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
 
@@ -497,19 +497,43 @@ func (ev *evaluator) load(n node) (*Template, error) {
 	if ev.ctx.Load == nil {
 		return nil, ev.errorf(n, "there are no template files here")
 	}
-	t, err := ev.ctx.Load(name, ev.tmpl)
+	t, err := ev.ctx.Load(name, ev.tmpl, ev.ctx.Dirs)
 	if err != nil {
-		return nil, placedKeep(err, ev, n)
+		return nil, missingFile(err, ev, n)
 	}
 	return t, nil
 }
 
-// placedKeep is placed for an error that may be fs.ErrNotExist.
-func placedKeep(err error, ev *evaluator, n node) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return err
+// missingFile is placed for an error that may be fs.ErrNotExist.
+func missingFile(err error, ev *evaluator, n node) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return placed(err, ev, n)
 	}
-	return placed(err, ev, n)
+	return &noTemplate{ev.errorf(n, "%s", err).WithHint("%s", hintOf(err))}
+}
+
+// noTemplate is the error of a template file that is not there.
+type noTemplate struct{ is *source.Error }
+
+func (e *noTemplate) Error() string        { return e.is.Error() }
+func (e *noTemplate) Is(target error) bool { return target == fs.ErrNotExist }
+func (e *noTemplate) Unwrap() error        { return e.is }
+
+// unwrapped is the error that a noTemplate stands for.
+func unwrapped(err error) error {
+	if e, ok := err.(*noTemplate); ok {
+		return e.is
+	}
+	return err
+}
+
+// hintOf is the hint of an error, "" when it has none.
+func hintOf(err error) string {
+	var e *source.Error
+	if errors.As(err, &e) {
+		return e.Hint
+	}
+	return ""
 }
 
 // inside runs f as a part of another template.
@@ -544,27 +568,22 @@ func (ev *evaluator) loadFirst(n node) (*Template, error) {
 	if !ok {
 		return ev.load(n)
 	}
-	err = fs.ErrNotExist
 	for _, name := range names {
-		var t *Template
-		t, err = ev.load(&litNode{at(n.offset()), name})
+		t, err := ev.load(&litNode{at(n.offset()), name})
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return t, err
 		}
 	}
-	return nil, fmt.Errorf("none of the template files is there: %w", err)
+	return nil, &noTemplate{ev.errorf(n, "none of the template files is there")}
 }
 
 func (s *includeStmt) run(ev *evaluator, out *strings.Builder) error {
 	t, err := ev.loadFirst(s.n)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			if s.missing {
-				return nil
-			}
-			return ev.errorf(s.n, "%s", err)
+		if s.missing && errors.Is(err, fs.ErrNotExist) {
+			return nil
 		}
-		return err
+		return unwrapped(err)
 	}
 	around := ev.frame
 	if s.alone {
@@ -578,10 +597,7 @@ func (s *includeStmt) run(ev *evaluator, out *strings.Builder) error {
 func (s *importStmt) run(ev *evaluator, _ *strings.Builder) error {
 	t, err := ev.load(s.n)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return ev.errorf(s.n, "%s", err)
-		}
-		return err
+		return unwrapped(err)
 	}
 	var mod *frame
 	var around *frame

@@ -109,6 +109,8 @@ type static struct {
 	refs   []Ref
 	errs   []*source.Error
 	impure bool // a function that is called asks the world outside
+	tmpl   *Template
+	around []*Template // the template files that brought in this one
 }
 
 func (s *static) errorf(n node, format string, args ...any) *source.Error {

@@ -34,6 +34,8 @@ func (s *static) call(n *callNode) Type {
 		s.errorf(a, "%s of %s() is %s, not %s", p.Name, name, p.Kind.a(), args[i].Kind.a()).Hint = "its form is " + n.fn.usage()
 	}
 	switch name {
+	case "template":
+		s.within(s.other(n.args[0], false), true)
 	case "default":
 		if args[0].Kind == 0 || args[1].Kind == 0 {
 			return Any

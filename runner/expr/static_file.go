@@ -1,12 +1,100 @@
 package expr
 
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mxplay/mxplay/runner/source"
+)
+
 // template walks the statements of a text in order, so that what it sets
 // itself is known behind the place where it is set.
 func (s *static) template(t *Template) {
-	old := s.locals
-	s.locals = append(s.locals, map[string]Type{})
+	old := s.tmpl
+	s.tmpl = t
+	s.inner(func() { s.block(t.code.parts) })
+	s.tmpl = old
+}
+
+// TemplateLoader is a TypeEnv that finds the template files that texts name.
+// A nil template says that this is not known before the run.
+type TemplateLoader interface {
+	LoadTemplate(name string, from *Template) (*Template, error)
+}
+
+// other is the template file that a constant name stands for; nil when it is not known.
+func (s *static) other(n node, missing bool) *Template {
+	l, ok := s.env.(TemplateLoader)
+	lit, constant := n.(*litNode)
+	if !ok || !constant {
+		return nil
+	}
+	name, ok := lit.v.(string)
+	if !ok {
+		return nil
+	}
+	t, err := l.LoadTemplate(name, s.tmpl)
+	var one *source.Error
+	var many source.Errors
+	switch {
+	case err == nil:
+		return t
+	case missing && errors.Is(err, fs.ErrNotExist):
+	case errors.As(err, &many):
+		s.errs = append(s.errs, many...)
+	case errors.As(err, &one) && !one.Pos.IsZero():
+		s.errs = append(s.errs, one)
+	case one != nil:
+		s.errorf(n, "%s", one.Msg).Hint = one.Hint
+	default:
+		s.errorf(n, "%s", err)
+	}
+	return nil
+}
+
+// within checks another template file as a part of this one. With alone it does
+// not see what this one has set. It gives what the file sets itself.
+func (s *static) within(t *Template, alone bool) map[string]Type {
+	if t == nil || slices.Contains(s.around, t) {
+		return nil
+	}
+	o, tmpl, locals, items := s.o, s.tmpl, s.locals, s.items
+	s.o, s.tmpl, s.items = t.origin, t, nil
+	s.around = append(s.around, t)
+	if alone {
+		s.locals = nil
+	}
+	own := map[string]Type{}
+	s.locals = append(slices.Clip(s.locals), own)
 	s.block(t.code.parts)
-	s.locals = old
+	s.around = s.around[:len(s.around)-1]
+	s.o, s.tmpl, s.locals, s.items = o, tmpl, locals, items
+	return own
+}
+
+// bring checks an imported file, and notes what it defines.
+func (s *static) bring(st *importStmt) {
+	t := s.other(st.n, false)
+	own := s.within(t, !st.context)
+	if st.as != "" {
+		s.set(st.as, Any)
+		if own != nil {
+			s.set(st.as, Record(own))
+		}
+	}
+	for _, n := range st.names {
+		typ, ok := own[n[0]]
+		if own != nil && !ok {
+			e := s.errorf(st.n, "%s defines no %s", t.name, n[0])
+			if c := similar(n[0], slices.Sorted(maps.Keys(own))); len(c) > 0 {
+				e.Hint = "did you mean " + strings.Join(c, " or ") + "?"
+			}
+		}
+		s.set(n[1], typ)
+	}
 }
 
 func (s *static) block(body []stmt) {
@@ -141,15 +229,12 @@ func (s *static) stmt(st stmt) {
 		})
 	case *extendsStmt:
 		s.typ(st.n, false)
+		s.within(s.other(st.n, false), false)
 	case *importStmt:
 		s.typ(st.n, false)
-		if st.as != "" {
-			s.set(st.as, Any)
-		}
-		for _, n := range st.names {
-			s.set(n[1], Any)
-		}
+		s.bring(st)
 	case *includeStmt:
 		s.typ(st.n, false)
+		s.within(s.other(st.n, st.missing), st.alone)
 	}
 }
