@@ -202,7 +202,7 @@ func (h *host) taskEnv(t *task) *expr.Env {
 	if t.role != nil {
 		ls = append(ls, t.magicOfRole(h.run.p))
 	}
-	return h.env.With(ls...).Within(t.folders(h.run.p))
+	return h.env.With(ls...).Within(t.folders(h.run.p), t.folderKind())
 }
 
 // folders are where the task's files are looked for by functions such as file():
@@ -229,6 +229,19 @@ func (t *task) folders(p *Program) []string {
 	return t.dirs
 }
 
+// folderKind is the folder in these where first_found() looks before files.
+func (t *task) folderKind() string {
+	switch {
+	case t.src == nil:
+		return ""
+	case t.src.Module == "include_vars":
+		return "vars"
+	case t.src.Module == "template":
+		return "templates"
+	}
+	return ""
+}
+
 func (t *task) magicOfRole(p *Program) *expr.Layer {
 	t.roleOnce.Do(func() {
 		vars := magicOfUse(p, t.role)
@@ -240,11 +253,13 @@ func (t *task) magicOfRole(p *Program) *expr.Layer {
 
 // context is what expressions of the host are evaluated in.
 func (h *host) context(env expr.Scope) *expr.Context {
-	dirs := h.run.dirs
-	if e, ok := env.(*expr.Env); ok && e.Dirs() != nil {
-		dirs = e.Dirs()
+	dirs, kind := h.run.dirs, ""
+	if e, ok := env.(*expr.Env); ok {
+		if own, k := e.Dirs(); own != nil {
+			dirs, kind = own, k
+		}
 	}
-	return &expr.Context{Scope: env, Host: h.name, Cache: h.run.cache, Load: h.run.p.loadTemplate, Dirs: dirs}
+	return &expr.Context{Scope: env, Host: h.name, Cache: h.run.cache, Load: h.run.p.loadTemplate, Dirs: dirs, Kind: kind}
 }
 
 // taskName is a task's name as it is shown.

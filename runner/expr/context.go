@@ -17,6 +17,7 @@ type Context struct {
 
 	Go   context.Context                                                     // ends pipe(); nil: context.Background
 	Dirs []string                                                            // where file(), first_found() and the like look, in order, each first in its folder files; the last is the playbook's, the working directory when empty
+	Kind string                                                              // the folder in Dirs where first_found() looks before files; may be ""
 	Load func(name string, from *Template, dirs []string) (*Template, error) // finds the template file that another one, or a text, names; dirs is Dirs
 	Now  func() time.Time                                                    // nil: time.Now
 

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path"
@@ -243,13 +244,16 @@ func (c *call) playbookDir() string {
 // findFile is the path of a file: in the folder of the role whose task this is,
 // in those of the roles that brought it in, in that of the task, and in the
 // playbook's; in each first in its folder files. When none has it, it is the playbook's.
-func (c *call) findFile(name string) string {
+func (c *call) findFile(name string) string { return c.findIn(name, "files") }
+
+// findIn is findFile with another folder than files to look in first.
+func (c *call) findIn(name, kind string) string {
 	name = expandHome(name)
 	if filepath.IsAbs(name) {
 		return name
 	}
 	for _, d := range c.dirs() {
-		for _, sub := range []string{"files", "", "templates"} {
+		for _, sub := range []string{kind, "files", "", "templates"} {
 			f := filepath.Join(d, sub, name)
 			if _, err := os.Stat(f); err == nil {
 				return f
@@ -261,13 +265,14 @@ func (c *call) findFile(name string) string {
 
 func callFirstFound(c *call) (value.Value, error) {
 	var tries []string
+	kind := cmp.Or(c.ev.ctx.Kind, "files")
 	take := func(files []string, dirs []string) {
 		for _, f := range files {
 			if dirs == nil {
-				tries = append(tries, c.findFile(f))
+				tries = append(tries, c.findIn(f, kind))
 			}
 			for _, d := range dirs {
-				tries = append(tries, c.findFile(filepath.Join(d, f)))
+				tries = append(tries, c.findIn(filepath.Join(d, f), kind))
 			}
 		}
 	}

@@ -201,6 +201,7 @@ type Env struct {
 	layers []*Layer // lowest first
 	when   int64    // reads the host's set variables as of this tick; 0: now
 	dirs   []string // where the task's files are, in order
+	kind   string   // the folder in these for what the task's module reads; "": files
 }
 
 func sorted(layers []*Layer) []*Layer {
@@ -219,22 +220,23 @@ func sorted(layers []*Layer) []*Layer {
 func (e *Env) With(layers ...*Layer) *Env {
 	all := make([]*Layer, 0, len(e.layers)+len(layers))
 	all = append(append(all, e.layers...), layers...)
-	return &Env{h: e.h, layers: sorted(all), when: e.when, dirs: e.dirs}
+	return &Env{h: e.h, layers: sorted(all), when: e.when, dirs: e.dirs, kind: e.kind}
 }
 
-// Within is e for a task whose files are looked for in these folders, in order.
-func (e *Env) Within(dirs []string) *Env {
-	return &Env{h: e.h, layers: e.layers, when: e.when, dirs: dirs}
+// Within is e for a task whose files are looked for in these folders, in order;
+// kind is the folder in them where its module looks first, "" for files.
+func (e *Env) Within(dirs []string, kind string) *Env {
+	return &Env{h: e.h, layers: e.layers, when: e.when, dirs: dirs, kind: kind}
 }
 
-// Dirs are the folders of Within.
-func (e *Env) Dirs() []string { return e.dirs }
+// Dirs are the folders of Within, and their kind.
+func (e *Env) Dirs() (dirs []string, kind string) { return e.dirs, e.kind }
 
 func (e *Env) asOf(tick int64) *Env {
 	if tick == e.when {
 		return e
 	}
-	return &Env{h: e.h, layers: e.layers, when: tick, dirs: e.dirs}
+	return &Env{h: e.h, layers: e.layers, when: tick, dirs: e.dirs, kind: e.kind}
 }
 
 // Host is the host's name.

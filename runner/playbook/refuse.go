@@ -55,12 +55,12 @@ func loopFor(key string, v *source.Node) string {
 	case "sequence":
 		return line(sequence(v))
 	case "fileglob":
+		if len(listOf(v)) > 1 {
+			return line("flatten(map([" + args() + "], fileglob(#)))")
+		}
 		return line("fileglob(" + args() + ")")
 	case "first_found":
-		if v.Kind == source.Map {
-			return "loop: [\"{{ first_found(FILES, PATHS) }}\"]"
-		}
-		return line("[first_found([" + args() + "])]")
+		return line(firstFound(v))
 	case "random_choice":
 		return line("[random(" + lit(v) + ")]")
 	case "indexed_items":
@@ -112,7 +112,54 @@ func exprOf(n *source.Node) string {
 	if m := wholeTemplate.FindStringSubmatch(strings.TrimSpace(s)); m != nil && !strings.Contains(m[1], "{{") {
 		return strings.TrimSpace(m[1])
 	}
-	return quoted(s)
+	return textOf(s)
+}
+
+// textOf writes a text, which may hold {{ }}, as an expression.
+func textOf(s string) string {
+	var parts []string
+	for s != "" {
+		open := strings.Index(s, "{{")
+		end := strings.Index(s, "}}")
+		if open < 0 || end < open {
+			break
+		}
+		if open > 0 {
+			parts = append(parts, quoted(s[:open]))
+		}
+		parts = append(parts, "string("+strings.TrimSpace(s[open+2:end])+")")
+		s = s[end+2:]
+	}
+	if s != "" || parts == nil {
+		parts = append(parts, quoted(s))
+	}
+	return strings.Join(parts, " + ")
+}
+
+// firstFound is the list of a with_first_found: of one file, or with skip of none.
+func firstFound(v *source.Node) string {
+	skip := false
+	var args []string
+	for _, e := range listOf(v) {
+		m := *e
+		m.Fields = nil
+		for _, f := range e.Fields {
+			if f.Key == "skip" {
+				skip = skip || f.Value.Value == true
+				continue
+			}
+			m.Fields = append(m.Fields, f)
+		}
+		args = append(args, exprOf(&m))
+	}
+	call := "first_found([" + strings.Join(args, ", ") + "])"
+	if len(args) == 1 && v.Kind != source.List {
+		call = "first_found(" + args[0] + ")"
+	}
+	if skip {
+		return "filter([default(" + call + ", null)], # != null)"
+	}
+	return "[" + call + "]"
 }
 
 func quoted(s string) string {
