@@ -477,6 +477,9 @@ func recordAnsible(t *testing.T, paths []string) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			for i := range words {
+				words[i] = unquoteWord(words[i])
+			}
 			calls = append(calls, call{filepath.Join(inside, dir), words})
 		}
 	}

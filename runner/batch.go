@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mxplay/mxplay/inventory"
 	"github.com/mxplay/mxplay/runner/expr"
@@ -39,8 +40,9 @@ type batch struct {
 	all     []*inventory.Host
 	magic   *expr.Layer
 	prompts *expr.Layer // what was asked for; nil without vars_prompt
-	out     int         // how many hosts are, as magic has it
-	maxFail float64     // max_fail_percentage; negative without
+	gained  atomic.Pointer[gained]
+	out     int     // how many hosts are, as magic has it
+	maxFail float64 // max_fail_percentage; negative without
 
 	mu      sync.Mutex
 	endPlay bool // nothing more of the play happens
@@ -62,7 +64,7 @@ func (b *batch) end() {
 func (b *batch) through(ctx context.Context) {
 	b.magic = b.magicLayer()
 	b.each(b.hosts, func(h *host) {
-		h.batch, h.public = b, nil
+		h.batch, h.roles = b, map[string]*roleRun{}
 		h.prepare(b.play.dir)
 	})
 	if b.gathers() {
@@ -132,7 +134,7 @@ func (b *batch) exec(ctx context.Context, tasks []*task, hs []*host) {
 	for _, t := range tasks {
 		var live []*host
 		for _, h := range hs {
-			if h.goesOn() && !h.leftRole(t) {
+			if h.goesOn() && !h.leftRole(t) && (t.block && t.loop == nil || !h.ranRole(ctx, t) && h.goesOn()) {
 				live = append(live, h)
 			}
 		}
@@ -166,6 +168,10 @@ func (b *batch) refresh() {
 func (b *batch) node(ctx context.Context, t *task, hs []*host) {
 	switch {
 	case b.run.p.before[t]:
+	case t.ends:
+		for _, h := range hs {
+			h.roleRun(t).ended = true
+		}
 	case t.block:
 		b.block(ctx, t, hs)
 	case !t.handler && !b.run.p.selected(t.tags):

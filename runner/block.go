@@ -158,11 +158,11 @@ func (b *batch) include(ctx context.Context, t *task, hs []*host) {
 		h.touched = true
 		jobs = b.brings(t, h, jobs)
 	}
+	b.gain(jobs)
 	for _, j := range jobs {
 		live := active(j.hosts)
 		for _, h := range live {
 			h.push(j.layer...)
-			h.public = append(h.public, j.layers...)
 		}
 		b.exec(ctx, j.tasks, live)
 		b.drain(ctx, live)
@@ -225,6 +225,7 @@ func (b *batch) brings(t *task, h *host, jobs []*bringing) []*bringing {
 			return jobs
 		}
 		took = true
+		h.didRole(t)
 		h.count(report.OK, false)
 		key += "\x00" + value.Text(it) + "\x00" + strconv.Itoa(i)
 		var j *bringing
@@ -251,7 +252,7 @@ func (b *batch) brings(t *task, h *host, jobs []*bringing) []*bringing {
 // included are the tasks that an include means on a host.
 func (b *batch) included(h *host, t *task, env *expr.Env) (*brought, string, error) {
 	if t.include.src.Resolved {
-		return &brought{t.include.body, t.include.layers}, "", nil
+		return &brought{t.include.body, t.include.gives}, "", nil
 	}
 	res, err := t.include.name.Eval(h.context(env))
 	if err != nil {

@@ -35,7 +35,6 @@ type Options struct {
 	Lint                               bool   // look for what works but was hardly meant, too
 	StartAt                            string // --start-at-task
 	NoHosts                            bool   // --syntax-check: a site without hosts will do
-	AllUses                            bool   // a role that is named twice stands twice in the program, for lists
 }
 
 // Compile reads and checks everything: playbooks, roles, inventory, templates.
@@ -61,7 +60,7 @@ func Compile(o Options) (*Program, error) {
 func newCompiler(p *Program) *compiler {
 	return &compiler{
 		p: p, loader: p.loader, known: map[string]bool{}, registers: map[string][]*task{},
-		roleDone: map[*playbook.RoleUse][]*expr.Layer{}, tagsSeen: map[string]bool{}, levels: map[levelKey]*expr.Layer{},
+		roleDone: map[*playbook.RoleUse]*roleVars{}, sames: map[*playbook.RoleUse]*identity{}, gives: &gives{}, tagsSeen: map[string]bool{}, levels: map[levelKey]*expr.Layer{},
 		handlersOf: map[string]bool{}, declared: map[string]bool{}, set: map[string]bool{}, specSeen: map[specKey]bool{}, words: map[*source.Node]*expr.Def{}, tagLists: map[*source.Node][]string{}, results: map[*modules.Task]expr.Type{}, constant: map[string]bool{},
 		defined: map[string]int{}, setBy: map[string][]*task{}, loopNames: map[string]bool{},
 		options: map[string]*playbook.Option{},
@@ -77,8 +76,9 @@ type compiler struct {
 	known      map[string]bool // names that are set without a definition: register, facts, magic, prompts
 	open       []string        // what can set names that nobody can list: the open sources
 	registers  map[string][]*task
-	roleDone   map[*playbook.RoleUse][]*expr.Layer
-	roles      map[string]bool // that run in the play anyway, by roleKey
+	roleDone   map[*playbook.RoleUse]*roleVars
+	sames      map[*playbook.RoleUse]*identity
+	gives      *gives          // what the roles being compiled give to the play
 	handlersOf map[string]bool // role folders of a play whose handlers it has
 	tagsSeen   map[string]bool
 	tasks      []*task  // all, in order, with handlers
@@ -365,7 +365,7 @@ func describe(n *source.Node) string {
 // play compiles one play.
 func (c *compiler) play(src *playbook.Play) *play {
 	p := &play{src: src, dir: src.Dir}
-	c.inPlay, c.handlersOf, c.roles = p, map[string]bool{}, map[string]bool{}
+	c.inPlay, c.handlersOf = p, map[string]bool{}
 	p.name = c.tree(src.Name)
 	p.pattern = c.tree(src.Hosts)
 	p.gather = c.tree(src.GatherFacts)
@@ -388,13 +388,23 @@ func (c *compiler) play(src *playbook.Play) *play {
 	for _, pr := range src.VarsPrompt {
 		c.known[pr.Name] = true
 	}
-	p.pre = c.list(src.PreTasks)
-	for _, r := range src.Roles {
-		p.main = append(p.main, c.role(r, c.roles)...)
+	pre := c.giving(func() { p.pre = c.list(src.PreTasks) })
+	entries := &gives{}
+	imports := c.giving(func() {
+		for _, r := range src.Roles {
+			p.main = append(p.main, c.role(r, r.Def.Meta.AllowDuplicates)...)
+			entries.role(r, c.exports(r))
+		}
+	})
+	tasks := c.giving(func() { p.main = append(p.main, c.list(src.Tasks)...) })
+	post := c.giving(func() { p.post = c.list(src.Post) })
+	handlers := c.giving(func() { p.handlers = append(p.handlers, c.list(src.Handlers)...) })
+	// of what they set, the later wins; this is the order in which Ansible reads them
+	for _, g := range []*gives{imports, handlers, pre, post, tasks} {
+		entries.add(g)
 	}
-	p.main = append(p.main, c.list(src.Tasks)...)
-	p.post = c.list(src.Post)
-	p.handlers = append(p.handlers, c.list(src.Handlers)...)
+	p.layers = append(p.layers, entries.layers...)
+	p.roleNames, p.depNames = entries.roles, once(entries.deps)
 	return p
 }
 

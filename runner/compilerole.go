@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,35 +12,101 @@ import (
 	"github.com/mxplay/mxplay/runner/value"
 )
 
-// role compiles a use of a role with its dependencies. done holds the roles
-// that run in this play anyway, by what makes two uses the same: what roles:
-// and dependencies name runs once, what is imported or included always.
-func (c *compiler) role(r *playbook.RoleUse, done map[string]bool) []*task {
-	c.roleLayers(r)
-	c.inPlay.noteRole(r)
+// role compiles a use of a role with its dependencies. again says that it runs
+// also where the same role ran already.
+func (c *compiler) role(r *playbook.RoleUse, again bool) []*task {
 	var out []*task
-	key := roleKey(r)
-	once := (r.Dep || r.Up.Kind == playbook.PlayLevel) && !r.Def.Meta.AllowDuplicates
-	if once && done[key] && !c.p.opts.AllUses {
-		return nil
-	}
 	for _, d := range r.Deps {
-		out = append(out, c.role(d, done)...)
+		out = append(out, c.role(d, d.Def.Meta.AllowDuplicates)...)
 	}
-	c.noteSpec(r)
+	c.sames[r] = &identity{key: sameKey(r), again: again}
 	c.roleHandlers(r)
-	tasks := c.list(r.Tasks)
-	// a use that a condition or tags may skip leaves the next one to run
-	if once && !conditionalIn(&r.Level, playbook.PlayLevel) && c.p.anySelected(tasks) {
-		done[key] = true
-	}
-	return append(out, tasks...)
+	out = append(out, c.specTask(r)...)
+	out = append(out, c.list(r.Tasks)...)
+	return append(out, &task{src: &playbook.Task{Level: r.Level}, play: c.inPlay, role: r, ends: true, same: c.sames[r]})
 }
 
-// conditional tells whether a condition may keep a level from running.
-func conditional(l *playbook.Level) bool { return conditionalIn(l, -1) }
+// identity tells which uses of a role are the same one: of those that roles: and
+// dependencies name, only the first that does something runs on a host.
+type identity struct {
+	key   string
+	again bool // it runs in any case
+}
 
-// conditionalIn is conditional, of what stands inside of a level of some kind.
+// sameKey is what makes two uses of a role the same, as in Ansible: the words
+// of the entry itself, as they are written.
+func sameKey(r *playbook.RoleUse) string {
+	var b strings.Builder
+	b.WriteString(r.Def.Dir)
+	note := func(what string, n *source.Node) {
+		if n != nil {
+			fmt.Fprintf(&b, "\x00%s=%s", what, value.Text(n.Plain()))
+		}
+	}
+	for _, f := range r.Params {
+		note("param "+f.Key, f.Value)
+	}
+	for _, f := range r.Vars {
+		note("var "+f.Key, f.Value)
+	}
+	for _, n := range r.When {
+		note("when", n)
+	}
+	for _, n := range r.Tags {
+		note("tags", n)
+	}
+	if !r.Dep && r.Up.Kind != playbook.PlayLevel {
+		b.WriteString("\x00included")
+	}
+	note("tasks", r.From.Tasks)
+	note("vars", r.From.Vars)
+	note("defaults", r.From.Defaults)
+	note("handlers", r.From.Handlers)
+	return b.String()
+}
+
+// ranRole tells whether a task is passed over on a host because its role ran
+// there already.
+func (h *host) ranRole(ctx context.Context, t *task) bool {
+	if t.same == nil || t.same.again || t.handler {
+		return false
+	}
+	x := h.roles[t.same.key]
+	if x == nil {
+		return false
+	}
+	if x.ended {
+		h.drain(ctx)
+		x.done, x.ended = x.ran, false
+	}
+	return x.done
+}
+
+// roleRun is how far a role came on a host.
+type roleRun struct {
+	ran   bool // a task of it was not skipped
+	ended bool // a use of it came to its end
+	done  bool // it need not run again
+}
+
+func (h *host) roleRun(t *task) *roleRun {
+	x := h.roles[t.same.key]
+	if x == nil {
+		x = &roleRun{}
+		h.roles[t.same.key] = x
+	}
+	return x
+}
+
+// didRole notes that a task did something for its role.
+func (h *host) didRole(t *task) {
+	if t.same != nil && !t.handler {
+		h.roleRun(t).ran = true
+	}
+}
+
+// conditionalIn tells whether a condition may keep what stands inside of a
+// level of some kind from running.
 func conditionalIn(l *playbook.Level, in playbook.LevelKind) bool {
 	for ; l != nil && l.Kind != in; l = l.Up {
 		if len(l.When) > 0 {
@@ -49,20 +116,13 @@ func conditionalIn(l *playbook.Level, in playbook.LevelKind) bool {
 	return false
 }
 
-// anySelected tells whether -t and --skip-tags leave any of some tasks.
-func (p *Program) anySelected(ts []*task) bool {
-	for _, t := range ts {
-		if t.block && (p.anySelected(t.body) || p.anySelected(t.rescue) || p.anySelected(t.always)) || !t.block && p.selected(t.tags) {
-			return true
-		}
-	}
-	return false
-}
+// conditional tells whether a condition may keep a level from running.
+func conditional(l *playbook.Level) bool { return conditionalIn(l, -1) }
 
 // roleHandlers gives a role's handlers to the play, once for each use that
 // differs: the condition of a use is its handlers' too.
 func (c *compiler) roleHandlers(r *playbook.RoleUse) {
-	key := roleKey(r)
+	key := handlersKey(r)
 	if conditionalIn(&r.Level, playbook.PlayLevel) {
 		key += "\x00" + r.Pos.String()
 	}
@@ -72,8 +132,8 @@ func (c *compiler) roleHandlers(r *playbook.RoleUse) {
 	}
 }
 
-// roleKey is what makes two uses of a role the same: the role and its parameters.
-func roleKey(r *playbook.RoleUse) string {
+// handlersKey is what makes the handlers of two uses of a role the same: the role and its parameters.
+func handlersKey(r *playbook.RoleUse) string {
 	var b strings.Builder
 	b.WriteString(r.Def.Dir + "\x00" + r.Entry)
 	for _, fs := range [][]source.Field{r.Params, r.Vars} {
@@ -84,39 +144,114 @@ func roleKey(r *playbook.RoleUse) string {
 	return b.String()
 }
 
-// roleLayers makes a role's defaults and vars visible to the whole play.
-func (c *compiler) roleLayers(r *playbook.RoleUse) {
-	c.inPlay.layers = append(c.inPlay.layers, c.layersOfRole(r)...)
+// roleVars are the variables that a use of a role sets.
+type roleVars struct {
+	spec     *expr.Layer // defaults of its argument specs
+	defaults *expr.Layer // defaults/
+	vars     *expr.Layer // vars/
+	entry    *expr.Layer // vars of its entry in roles: or among dependencies
+	deps     []*expr.Layer
 }
 
-func (c *compiler) layersOfRole(r *playbook.RoleUse) []*expr.Layer {
-	if ls, ok := c.roleDone[r]; ok {
-		return ls
+func (c *compiler) roleVars(r *playbook.RoleUse) *roleVars {
+	if v, ok := c.roleDone[r]; ok {
+		return v
 	}
-	ls := []*expr.Layer{
-		c.specDefaults(r),
-		c.fields(expr.RoleDefaults, "defaults of role "+r.Def.Name, r.Defaults),
-		c.fields(expr.RoleVars, "role "+r.Def.Name+", vars of its use", r.Vars),
-		c.fields(expr.RoleVars, "vars of role "+r.Def.Name, r.VarsOf),
+	v := &roleVars{
+		spec:     c.specDefaults(r),
+		defaults: c.fields(expr.RoleDefaults, "defaults of role "+r.Def.Name, r.Defaults),
+		vars:     c.fields(expr.RoleVars, "vars of role "+r.Def.Name, r.VarsOf),
+		entry:    c.fields(expr.RoleVars, "role "+r.Def.Name+", vars of its use", r.Vars),
 	}
-	c.roleDone[r] = ls
-	return ls
+	for _, d := range r.Deps {
+		v.deps = append(v.deps, c.exports(d)...)
+	}
+	c.roleDone[r] = v
+	return v
 }
 
-// includedRole compiles an included role. Its variables are seen by its own
-// tasks; public ones by all that come after, once it was included.
-func (c *compiler) includedRole(i *playbook.Include) ([]*task, []*expr.Layer) {
-	before, roles := c.inPlay.layers, c.roles
-	names, deps := c.inPlay.roleNames, c.inPlay.depNames
-	c.roles = map[string]bool{} // whether it runs is seen at run time only
-	body := c.role(i.Role, c.roles)
-	var seen []*expr.Layer
-	if public, _ := constBool(i.Public); public {
-		seen = slices.Clone(c.inPlay.layers[len(before):])
+func (v *roleVars) all() []*expr.Layer {
+	return []*expr.Layer{v.spec, v.defaults, v.vars, v.entry}
+}
+
+// exports are the variables of a role, and of those it depends on, that others see.
+func (c *compiler) exports(r *playbook.RoleUse) []*expr.Layer {
+	v := c.roleVars(r)
+	out := slices.Clone(v.deps)
+	for _, l := range []*expr.Layer{v.spec, v.defaults, v.vars} {
+		if l != nil {
+			out = append(out, l)
+		}
 	}
-	c.inPlay.layers, c.roles = before, roles
-	c.inPlay.roleNames, c.inPlay.depNames = names, deps // found out only when it is included
-	return body, seen
+	return out
+}
+
+// gives is what roles give to the rest of the play that brings them in.
+type gives struct {
+	layers []*expr.Layer // their defaults and vars
+	roles  []string      // their names
+	deps   []string      // those of the roles that they depend on
+}
+
+func (g *gives) role(r *playbook.RoleUse, layers []*expr.Layer) {
+	g.layers = append(g.layers, layers...)
+	g.roles = append(g.roles, r.Def.Name)
+	g.dependencies(r)
+}
+
+func (g *gives) dependencies(r *playbook.RoleUse) {
+	for _, d := range r.Deps {
+		g.dependencies(d)
+		g.deps = append(g.deps, d.Def.Name)
+	}
+}
+
+func (g *gives) add(x *gives) {
+	g.layers = append(g.layers, x.layers...)
+	g.roles = append(g.roles, x.roles...)
+	g.deps = append(g.deps, x.deps...)
+}
+
+// giving calls f and tells what the roles that it compiles give to the play.
+func (c *compiler) giving(f func()) *gives {
+	defer func(before *gives) { c.gives = before }(c.gives)
+	c.gives = &gives{}
+	f()
+	return c.gives
+}
+
+// importedRole compiles an imported role, whose variables the play sees from its beginning.
+func (c *compiler) importedRole(i *playbook.Include) []*task {
+	out := c.role(i.Role, runsAgain(i))
+	c.giveRole(i, true)
+	return out
+}
+
+// includedRole compiles an included role, whose variables its own tasks see;
+// public ones all that come after, once it was included.
+func (c *compiler) includedRole(i *playbook.Include) (body []*task, g *gives) {
+	g = c.giving(func() {
+		body = c.role(i.Role, runsAgain(i))
+		c.giveRole(i, false)
+	})
+	return body, g
+}
+
+func (c *compiler) giveRole(i *playbook.Include, public bool) {
+	if b, ok := constBool(i.Public); ok {
+		public = b
+	}
+	var layers []*expr.Layer
+	if public {
+		layers = c.exports(i.Role)
+	}
+	c.gives.role(i.Role, layers)
+}
+
+// runsAgain tells whether an import or include runs its role again; allow_duplicates may forbid that.
+func runsAgain(i *playbook.Include) bool {
+	again, ok := constBool(i.AllowDuplicates)
+	return again || !ok
 }
 
 func constBool(n *source.Node) (bool, bool) {

@@ -22,7 +22,7 @@ func (c *compiler) list(src []*playbook.Task) []*task {
 func (c *compiler) tasksOf(src *playbook.Task) []*task {
 	if i := src.Include; i != nil && i.Static {
 		if i.Kind == playbook.WholeRole && i.Role != nil {
-			return c.role(i.Role, c.roles)
+			return c.importedRole(i)
 		}
 		return c.list(i.Tasks)
 	}
@@ -31,7 +31,7 @@ func (c *compiler) tasksOf(src *playbook.Task) []*task {
 
 // task compiles a task, block or dynamic include.
 func (c *compiler) task(src *playbook.Task) *task {
-	t := &task{src: src, play: c.inPlay, handler: src.Handler, role: src.Role, order: len(c.tasks), again: c.again}
+	t := &task{src: src, play: c.inPlay, handler: src.Handler, role: src.Role, same: c.sames[src.Role], order: len(c.tasks), again: c.again}
 	defer func(loops []string) { c.loops = loops }(c.loops)
 	c.enterLoop(src)
 	defer func(before *task, proven []string) { c.inTask, c.proven = before, proven }(c.inTask, c.proven)
@@ -144,10 +144,10 @@ func (c *compiler) include(t *task, i *playbook.Include) {
 		return
 	}
 	if i.Kind == playbook.WholeRole {
-		t.include.body, t.include.layers = c.includedRole(i)
+		t.include.body, t.include.gives = c.includedRole(i)
 		return
 	}
-	t.include.body = c.list(i.Tasks)
+	t.include.gives = c.giving(func() { t.include.body = c.list(i.Tasks) })
 }
 
 // chain is a level and all around it, outermost first.
@@ -170,14 +170,38 @@ func (c *compiler) layersOf(l *playbook.Level) []*expr.Layer {
 			out = append(out, l)
 		}
 	}
-	for _, l := range chain(l) {
-		switch l.Kind {
-		case playbook.RoleLevel:
-			r := l.Role
-			for _, x := range c.layersOfRole(r) {
+	levels := chain(l)
+	inner := innermostRole(levels)
+	if inner != nil {
+		for _, x := range c.roleVars(inner.Role).deps {
+			if x.Level == expr.RoleDefaults {
 				add(x)
 			}
-			add(c.levelVars(l, expr.RoleParams, "parameters of role "+r.Def.Name, r.Params))
+		}
+	}
+	for _, l := range levels {
+		switch l.Kind {
+		case playbook.RoleLevel:
+			v := c.roleVars(l.Role)
+			if by := l.Role.Via; by != nil && !l.Role.Dep {
+				// what a role brings in sees its parameters as those of the include
+				add(c.levelVars(l, expr.IncludeParams, "parameters of role "+by.Def.Name, by.Params))
+			}
+			add(v.spec)
+			add(v.defaults)
+			if l != inner { // in a role that it brings in, vars/ of the outer one win
+				add(v.entry)
+				add(v.vars)
+			} else {
+				for _, x := range v.deps {
+					if x.Level == expr.RoleVars {
+						add(x)
+					}
+				}
+				add(v.vars)
+				add(v.entry)
+			}
+			add(c.levelVars(l, expr.RoleParams, "parameters of role "+l.Role.Def.Name, l.Role.Params))
 		case playbook.ImportLevel, playbook.BlockLevel:
 			add(c.levelVars(l, expr.BlockVars, "block", l.Vars))
 		case playbook.IncludeLevel:
@@ -187,6 +211,16 @@ func (c *compiler) layersOf(l *playbook.Level) []*expr.Layer {
 		}
 	}
 	return out
+}
+
+// innermostRole is the role that a task itself stands in; nil outside of roles.
+func innermostRole(levels []*playbook.Level) *playbook.Level {
+	for _, l := range slices.Backward(levels) {
+		if l.Kind == playbook.RoleLevel {
+			return l
+		}
+	}
+	return nil
 }
 
 // levelVars makes a level's layer once, so that all below share its definitions.

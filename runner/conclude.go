@@ -54,6 +54,9 @@ func (f *flight) conclude() {
 	case changed:
 		status = report.Changed
 	}
+	if status != report.Skipped {
+		h.didRole(t)
+	}
 	var reg *value.Map
 	if f.looped {
 		reg = value.MapOf("changed", changed, "failed", failed, "skipped", skipped, "results", results)
@@ -272,6 +275,7 @@ func (h *host) failFlight(f *flight, err error) {
 	}
 	m := value.MapOf("changed", false, "failed", true, "skipped", false, "msg", plainMsg(err))
 	f.register(m, nil)
+	h.didRole(f.t)
 	h.count(res.Status, false)
 	h.run.o.Report.Result(res)
 	if !f.ignore {

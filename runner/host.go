@@ -29,8 +29,8 @@ type host struct {
 	queue        []*flight
 	extra        []*expr.Layer // of includes and loops on blocks around
 	marks        []int
-	public       []*expr.Layer    // of public roles that this play included
-	pending      map[*task]string // handlers to run; the text says why it is a maybe
+	roles        map[string]*roleRun // of the play, by what makes them the same
+	pending      map[*task]string    // handlers to run; the text says why it is a maybe
 	maybeHandler string
 	memory       atomic.Pointer[memory] // of the handlers that were notified; nil before the first connection
 
@@ -166,7 +166,7 @@ func (b *batch) magicLayer() *expr.Layer {
 			batch = append(batch, h.name)
 		}
 	}
-	vars := b.play.magicOfRoles()
+	vars := magicOfRoles(b.play.roleNames, b.play.depNames)
 	for k, v := range map[string]value.Value{
 		"ansible_play_name": b.name, "ansible_play_hosts": texts(left), "ansible_play_hosts_all": texts(all),
 		"ansible_play_batch": texts(batch), "play_hosts": texts(batch), "playbook_dir": b.run.p.abs(b.play.dir),
@@ -193,11 +193,19 @@ func (h *host) taskEnv(t *task) *expr.Env {
 	of := h.run.p.layersOf(t.play)
 	ls := make([]*expr.Layer, 0, len(of)+len(t.layers)+len(h.extra)+3)
 	ls = append(ls, of...)
-	ls = append(ls, h.public...)
+	var got *gained
+	if h.batch != nil {
+		if got = h.batch.gained.Load(); got != nil {
+			ls = append(ls, got.layers...)
+		}
+	}
 	ls = append(ls, t.layers...)
 	ls = append(ls, h.extra...)
 	if h.batch != nil {
 		ls = append(ls, h.batch.magic, h.batch.prompts)
+		if got != nil {
+			ls = append(ls, got.magic)
+		}
 	}
 	if t.role != nil {
 		ls = append(ls, t.magicOfRole(h.run.p))
@@ -277,7 +285,7 @@ func (h *host) taskName(t *task) string {
 		}
 	}
 	if t.include != nil {
-		return t.include.src.Word
+		return t.include.src.Word + includedName(t)
 	}
 	return t.src.Module
 }
@@ -286,8 +294,17 @@ func (h *host) shownTask(t *task) *report.Task {
 	return &report.Task{Name: h.taskName(t), Role: roleName(t), Module: t.src.Module, Pos: t.src.Pos, Handler: t.handler}
 }
 
+// includedName is the role that a nameless include_role names, as it is written.
+func includedName(t *task) string {
+	if i := t.include.src; i.Kind == playbook.WholeRole && i.Name != nil {
+		return " : " + i.Name.Raw
+	}
+	return ""
+}
+
+// roleName is the role that stands before a task's name: as in Ansible, that of an include_role has none.
 func roleName(t *task) string {
-	if t.role == nil {
+	if t.role == nil || t.include != nil && t.include.src.Kind == playbook.WholeRole {
 		return ""
 	}
 	return t.role.Def.Name

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/playbook"
 )
 
@@ -29,25 +28,25 @@ func (p *Program) late(t *task, name string) (*brought, error) {
 		c.rescue++
 	}
 	var ts []*task
-	var seen []*expr.Layer
+	var g *gives
 	if inc.Kind == playbook.WholeRole {
-		ts, seen = c.includedRole(inc)
+		ts, g = c.includedRole(inc)
 	} else {
-		ts = c.list(inc.Tasks)
+		g = c.giving(func() { ts = c.list(inc.Tasks) })
 	}
 	c.resolveNotify()
 	if err := c.errs.Err(); err != nil {
 		return nil, err
 	}
-	b := &brought{ts, seen}
+	b := &brought{ts, g}
 	p.lates[key] = b
 	return b, nil
 }
 
-// brought is what an include brings in: tasks, and the variables of a public role.
+// brought is what an include brings in: tasks, and what the play gets with them.
 type brought struct {
-	tasks  []*task
-	layers []*expr.Layer
+	tasks []*task
+	gives *gives
 }
 
 type lateKey struct {

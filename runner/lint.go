@@ -119,8 +119,8 @@ func (l *lint) unused() {
 			}
 		}
 	}
-	for _, ls := range c.roleDone {
-		for _, x := range ls[1:] {
+	for _, v := range c.roleDone {
+		for _, x := range v.all()[1:] {
 			layer(x, "a variable of the role")
 		}
 	}
@@ -158,6 +158,9 @@ func (l *lint) handlers() {
 func (l *lint) reach(ts []*task) {
 	ended := ""
 	for _, t := range ts {
+		if t.ends || t.spec != nil {
+			continue
+		}
 		switch {
 		case ended != "":
 			l.at("unreachable", t.src.Pos, "this task is never reached: %s", ended)
@@ -318,14 +321,14 @@ func (l *lint) outside(t *task) {
 func (l *lint) foreign() {
 	owner := map[string]string{}
 	own := map[string]bool{} // role and name
-	for r, ls := range l.c.roleDone {
-		for i, x := range ls {
+	for r, v := range l.c.roleDone {
+		for _, x := range v.all() {
 			if x == nil {
 				continue
 			}
 			for name := range x.Vars {
 				own[r.Def.Name+"\x00"+name] = true
-				if i == 1 {
+				if x == v.defaults {
 					owner[name] = r.Def.Name
 				}
 			}
@@ -368,8 +371,8 @@ func (l *lint) someHosts() {
 	for _, x := range c.levels {
 		note(x)
 	}
-	for _, ls := range c.roleDone {
-		for _, x := range ls {
+	for _, v := range c.roleDone {
+		for _, x := range v.all() {
 			note(x)
 		}
 	}

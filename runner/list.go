@@ -52,6 +52,9 @@ func (p *Program) listPlay(w io.Writer, n int, pl *play, hosts, tasks, tags bool
 				walk(t.body)
 				continue
 			}
+			if t.ends || t.spec != nil {
+				continue
+			}
 			if !p.selected(t.tags) {
 				continue
 			}
@@ -79,8 +82,8 @@ func listName(t *task) string {
 	switch {
 	case name == "":
 		return t.src.ModuleAs
-	case t.role != nil:
-		return t.role.Def.Name + " : " + name
+	case roleName(t) != "":
+		return roleName(t) + " : " + name
 	}
 	return name
 }
@@ -133,7 +136,7 @@ func (p *Program) eachTask(f func(*task)) {
 	var walk func([]*task)
 	walk = func(ts []*task) {
 		for _, t := range ts {
-			if !t.block {
+			if !t.block && !t.ends && t.spec == nil {
 				f(t)
 			}
 			walk(t.body)

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mxplay/mxplay/modules"
@@ -119,11 +120,10 @@ func (r *run) magicOfRun() map[string]value.Value {
 	return out
 }
 
-// magicOfPlay are those of a play's roles.
-func (p *play) magicOfRoles() map[string]value.Value {
-	all := append(append([]string(nil), p.roleNames...), p.depNames...)
+// magicOfRoles are those of a play's roles, and of those that they depend on.
+func magicOfRoles(roles, deps []string) map[string]value.Value {
 	return map[string]value.Value{
-		"ansible_role_names": texts(once(all)), "ansible_play_role_names": texts(p.roleNames), "ansible_dependent_role_names": texts(p.depNames),
+		"ansible_role_names": texts(once(append(slices.Clone(roles), deps...))), "ansible_play_role_names": texts(roles), "ansible_dependent_role_names": texts(deps),
 	}
 }
 
@@ -137,15 +137,6 @@ func once(ss []string) []string {
 		}
 	}
 	return out
-}
-
-// noteRole remembers the names of a play's roles.
-func (p *play) noteRole(r *playbook.RoleUse) {
-	to := &p.roleNames
-	if r.Dep {
-		to = &p.depNames
-	}
-	*to = once(append(*to, r.Def.Name))
 }
 
 // magicOfUse are those of the role at work.

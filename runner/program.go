@@ -77,6 +77,9 @@ type play struct {
 type task struct {
 	src  *playbook.Task
 	play *play
+	ends bool          // it is no task, but the end of its role
+	spec *specUse      // it is no task, but the check of its role's arguments
+	same *identity     // of its role
 	mod  *modules.Task // nil for a block, an include or meta
 	name *expr.Def     // nil when it has none
 
@@ -138,10 +141,10 @@ type keywords struct {
 
 // include is a dynamic include of tasks or a role.
 type include struct {
-	src    *playbook.Include
-	name   *expr.Def
-	body   []*task // when the name was constant
-	layers []*expr.Layer
+	src   *playbook.Include
+	name  *expr.Def
+	body  []*task // when the name was constant
+	gives *gives  // that the play gets with it
 }
 
 // cond is a condition with the text it was written as.

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/mxplay/mxplay/inventory"
 	"github.com/mxplay/mxplay/runner/source"
@@ -61,7 +62,7 @@ func (s *starts) among(ts []*task) bool {
 			if s.among(t.body) || s.among(t.always) {
 				return true
 			}
-		case !s.p.selected(t.tags):
+		case t.ends, t.spec != nil, !s.p.selected(t.tags):
 		case s.meant(t):
 			return true
 		case t.include != nil && s.inside == nil && s.holds(t.include.body):
@@ -73,10 +74,8 @@ func (s *starts) among(ts []*task) bool {
 }
 
 func (s *starts) meant(t *task) bool {
-	full, own := listName(t), listName(t)
-	if t.role != nil {
-		own = own[len(t.role.Def.Name+" : "):]
-	}
+	full := listName(t)
+	own := strings.TrimPrefix(full, roleName(t)+" : ")
 	s.names = append(s.names, full, own)
 	return inventory.Glob(s.want, full) || t.src.Name != nil && inventory.Glob(s.want, own)
 }
@@ -85,7 +84,7 @@ func (s *starts) meant(t *task) bool {
 func (s *starts) holds(ts []*task) bool {
 	for _, t := range ts {
 		n := len(s.names)
-		found := t.block && (s.holds(t.body) || s.holds(t.always)) || !t.block && s.meant(t)
+		found := t.block && (s.holds(t.body) || s.holds(t.always)) || !t.block && !t.ends && t.spec == nil && s.meant(t)
 		s.names = s.names[:n]
 		if found {
 			return true

@@ -78,7 +78,7 @@ func (p *program) siteWords(playbooks []string, o *runFlags, of func(*runner.Pro
 	}
 	prog, err := runner.Compile(runner.Options{
 		Playbooks: playbooks, Inventory: o.compile.Inventory, ExtraVars: o.compile.ExtraVars, RolePaths: o.compile.RolePaths,
-		Tasks: p.tasks, Shipped: p.shipped, ShippedName: "mxplay", NoHosts: true, AllUses: true,
+		Tasks: p.tasks, Shipped: p.shipped, ShippedName: "mxplay", NoHosts: true,
 	})
 	if err != nil {
 		return nil

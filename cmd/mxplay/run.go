@@ -129,7 +129,6 @@ func (p *program) run(ctx context.Context, o *runFlags) error {
 	x.Tags, x.SkipTags = splitCommas(x.Tags), splitCommas(x.SkipTags)
 	x.Tasks, x.Shipped, x.ShippedName = p.tasks, p.shipped, "mxplay"
 	x.NoHosts = o.syntax
-	x.AllUses = o.listTasks || o.listTags
 	if o.listTags && len(x.Tags)+len(x.SkipTags) == 0 {
 		x.Tags = []string{"never", "all"} // as in Ansible, all tags there are
 	}

@@ -59,10 +59,11 @@ func (l *load) include(t *Task, n *source.Node, i int, w *includeWord) *Task {
 	inc.Apply = &t.Level
 	if !w.static {
 		inc.Apply = &Level{Kind: IncludeLevel, Pos: inc.Pos, Up: t.Up, Play: t.Play, Role: t.Role}
+		inc.Apply.Vars = t.Vars
 		if a := args.Get("apply"); a != nil {
+			inc.Apply = &Level{Kind: BlockLevel, Pos: a.Pos, Up: inc.Apply, Play: t.Play, Role: t.Role}
 			l.apply(inc, a)
 		}
-		inc.Apply.Vars = overlay(inc.Apply.Vars, t.Vars)
 	}
 	for j, f := range args.Fields {
 		if !l.includeKey(inc, w, args, j) {

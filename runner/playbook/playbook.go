@@ -60,7 +60,7 @@ const (
 	PlayLevel    LevelKind = iota // a play
 	RoleLevel                     // a use of a role: an entry of roles:, a dependency, or what import_role and include_role run
 	ImportLevel                   // a task that imports: all of it reaches the children
-	IncludeLevel                  // what an include hands to its children: apply, and its vars as parameters
+	IncludeLevel                  // the vars of an include, which its children see as parameters; apply is a BlockLevel below it
 	BlockLevel                    // a block
 	TaskLevel                     // the task itself
 )
@@ -162,8 +162,8 @@ type Include struct {
 	Validate        *source.Node // rolespec_validate
 
 	// Apply is what children of a dynamic include stand under: the keywords
-	// of apply, and the include's vars as parameters. Its Up is the Up of the
-	// include itself. Of an import it is the import's own Level.
+	// of apply, below a Level with the include's vars as parameters, whose Up is
+	// the Up of the include itself. Of an import it is the import's own Level.
 	Apply *Level
 
 	// Resolved tells that the name was constant and Tasks or Role is filled.
@@ -193,6 +193,7 @@ type RoleUse struct {
 	VarsOf   []source.Field // role vars, with vars_from
 	Tasks    []*Task
 	Handlers []*Task
+	From     From     // the parts that an import or include names
 	Entry    string   // the entry point: main, or tasks_from
 	Spec     *ArgSpec // of the entry point; nil when the role has none
 }

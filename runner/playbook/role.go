@@ -112,7 +112,7 @@ func (l *load) useRole(u *RoleUse, n *source.Node, name string, from From, stati
 		return nil
 	}
 	defer l.leave()
-	u.Def = l.role(name, dir)
+	u.Def, u.From = l.role(name, dir), from
 	u.Entry = strings.TrimSuffix(strings.TrimSuffix(entry, ".yml"), ".yaml")
 	for _, s := range u.Def.Meta.Specs {
 		if s.Entry == u.Entry {
