@@ -156,7 +156,7 @@ func TestMutations(t *testing.T) {
 					counts["right"]++
 				case refused:
 					counts["wrong"]++
-					fmt.Fprintf(&report, "WRONG %s:%d %s %q: %s\n  %v\n", p, line, m.what, around(data, i), around(m.data, i), errors.Join(es[0]))
+					fmt.Fprintf(&report, "WRONG %s:%d %s: %q => %q\n  %v\n", p, line, m.what, lineOf(data, i), lineOf(m.data, min(i, len(m.data)-1)), errors.Join(es[0]))
 				case names(es, p, line):
 					counts["warned"]++
 				default:

@@ -37,10 +37,18 @@ func diagnose(f *File, err error) *Error {
 		(*diagnosis).openBracket, (*diagnosis).anchor, (*diagnosis).byProblem,
 	} {
 		if e := look(d); e != nil {
-			return e.In(f)
+			return d.best(e).In(f)
 		}
 	}
-	return Errorf(f.PosOf(d.off), "%s", d.problem).In(f)
+	return d.best(Errorf(f.PosOf(d.off), "%s", d.problem)).In(f)
+}
+
+// best is the slip that was made, if it is another than what was found.
+func (d *diagnosis) best(e *Error) *Error {
+	if r := d.repair(e); r != nil {
+		return r
+	}
+	return e
 }
 
 // find is the offset at which the parser stopped: the shortest beginning of

@@ -1,0 +1,250 @@
+package source
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// The parser notices a slip only where the text has become unreadable, which
+// may be some lines below. A line that looks odd, and with which put right the
+// whole text is readable, is where the slip was made.
+
+const (
+	repairSize  = 64 << 10 // longer texts are not tried again, they would take too long
+	repairTries = 80       // texts that are parsed to find the one slip
+	repairLines = 60       // lines above the parser's place that are looked at
+)
+
+// repaired is a line as it may have been meant.
+type repaired struct {
+	text string
+	col  int // of the slip, 0-based
+	msg  string
+	hint string
+}
+
+var (
+	dashStuck  = regexp.MustCompile(`^( *)-([^\s-].*)$`)
+	dashWide   = regexp.MustCompile(`^( *- ) +(\S.*)$`)
+	colonStuck = regexp.MustCompile(`^( *(?:- )?["']?[A-Za-z_][\w.-]*["']?) ?:([^\s:/].*)$`)
+	colonTail  = regexp.MustCompile(`^( *(?:- )?[A-Za-z_][\w.-]*:)\s*([^\s\w"'\]}|>]\S?)$`)
+	junkBefore = regexp.MustCompile(`^( *)(?:[^\s\w"'#-]|\w(?: |-))`)
+	blockHead  = regexp.MustCompile(`^( *(?:- )?[A-Za-z_][\w.-]*: *)(\S{1,2})$`)
+	bareValue  = regexp.MustCompile(`^( *(?:- )?(?:[A-Za-z_][\w.-]*: +)?)([^\s"'].*)"$`)
+	hidden     = regexp.MustCompile(`^( *)#( *(?:- )?[A-Za-z_][\w.-]*:(?: .*)?)$`)
+)
+
+// repair is the slip in a line above the place of another diagnosis, nil when
+// that place is the best one.
+func (d *diagnosis) repair(found *Error) *Error {
+	if len(d.data) > repairSize {
+		return nil
+	}
+	lines := strings.SplitAfter(d.data, "\n")
+	here := d.file.PosOf(d.off).Line - 1
+	at := found.Pos.Line - 1
+	tries := 0
+	works := func(i int, r repaired) bool {
+		if tries++; tries > repairTries {
+			return false
+		}
+		text := strings.Join(lines[:i], "") + r.text + lineEnd(lines[i]) + strings.Join(lines[i+1:], "")
+		_, err := parse([]byte(text))
+		return err == nil
+	}
+	try := func(i int) *Error {
+		for _, r := range d.meantLines(lines, i) {
+			if works(i, r) {
+				return Errorf(Pos{File: d.file.Name, Line: i + 1, Col: r.col + 1}, "%s", r.msg).WithHint("%s", r.hint)
+			}
+		}
+		return nil
+	}
+	if at < len(lines) && try(at) != nil {
+		return nil
+	}
+	for i := min(max(here, at), len(lines)-1); i >= max(0, min(here, at)-repairLines) && tries < repairTries; i-- {
+		if i == at {
+			continue
+		}
+		if e := try(i); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+func lineEnd(s string) string { return s[len(strings.TrimRight(s, "\r\n")):] }
+
+func indentOf(s string) int { return len(s) - len(strings.TrimLeft(s, " ")) }
+
+// meantLines are what a line that looks odd may have meant.
+func (d *diagnosis) meantLines(lines []string, i int) []repaired {
+	text := strings.TrimRight(lines[i], "\r\n ")
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	if m := hidden.FindStringSubmatch(text); m != nil {
+		return []repaired{{m[1] + " " + m[2], len(m[1]), "the lines below belong to a key that stands in a comment", "take the # away: " + strings.TrimSpace(m[2])}}
+	}
+	if strings.TrimLeft(text, " ")[0] == '#' {
+		return nil
+	}
+	var out []repaired
+	add := func(text string, col int, msg, hint string) { out = append(out, repaired{text, col, msg, hint}) }
+	if m := dashStuck.FindStringSubmatch(text); m != nil {
+		add(m[1]+"- "+m[2], len(m[1]), "the dash of a list entry needs a space behind it", m[1]+"- "+strings.TrimSpace(m[2]))
+	}
+	if m := dashWide.FindStringSubmatch(text); m != nil {
+		add(m[1]+m[2], len(m[1]), "this key stands in another column than the keys below it", "the keys of a list entry begin in one column: "+strings.TrimSpace(m[1])+" "+m[2])
+	}
+	if m := colonStuck.FindStringSubmatch(text); m != nil && !strings.Contains(m[1], "http") {
+		add(m[1]+": "+m[2], len(m[1]), "a colon needs a space behind it", strings.TrimSpace(m[1])+": "+m[2])
+		if len(m[2]) < 3 {
+			add(m[1]+":", len(m[1])+1, "text stands behind the colon of a key with lines below it", "take it away: "+strings.TrimSpace(m[1])+":")
+		}
+	}
+	if m := blockHead.FindStringSubmatch(text); m != nil && strings.ContainsAny(m[2], "|>-+") {
+		add(m[1]+">-", len(m[1]), "the lines below belong to no block of text, which begins with | or >", strings.TrimSpace(m[1])+" >-")
+	}
+	if m := colonTail.FindStringSubmatch(text); m != nil {
+		add(m[1], strings.LastIndex(text, m[2]), "a value stands behind the colon of a key that has lines below it", "take it away: "+strings.TrimSpace(m[1]))
+	}
+	out = append(out, oddQuotes(text)...)
+	if m := junkBefore.FindString(text); m != "" {
+		col := indentOf(text)
+		rest := text[:col] + " " + text[col+1:]
+		add(rest, col, "a character too many stands before this key", strings.TrimSpace(rest))
+		for _, n := range neighbours(lines, i) {
+			add(strings.Repeat(" ", n)+strings.TrimLeft(text[col+1:], " "), col, "a character too many stands before this key", strings.TrimSpace(rest))
+		}
+	}
+	return append(out, oddIndent(lines, i, text)...)
+}
+
+// oddQuotes are the repairs of a line with an odd number of double quotes, or two in a row.
+func oddQuotes(text string) (out []repaired) {
+	add := func(text string, col int, msg string) {
+		out = append(out, repaired{text, col, msg, strings.TrimSpace(text)})
+	}
+	for off := 0; ; {
+		i := strings.Index(text[off:], `""`)
+		if i < 0 {
+			break
+		}
+		i += off
+		add(text[:i]+text[i+1:], i, "a quote too many")
+		off = i + 2
+	}
+	if strings.Count(text, `"`)%2 == 0 {
+		return out
+	}
+	if m := bareValue.FindStringSubmatch(text); m != nil {
+		add(m[1]+`"`+m[2]+`"`, len(m[1]), "the quote that opens this value is missing")
+	}
+	add(text+`"`, len(text), "a quote is not closed on its line")
+	return out
+}
+
+// neighbours are the indents of the lines around that say something.
+func neighbours(lines []string, i int) (out []int) {
+	for _, step := range []int{1, -1} {
+		for j := i + step; j >= 0 && j < len(lines); j += step {
+			t := strings.TrimSpace(lines[j])
+			if t == "" || t[0] == '#' {
+				continue
+			}
+			n := indentOf(lines[j])
+			if out = append(out, n); strings.HasPrefix(t, "- ") {
+				out = append(out, n+2)
+			}
+			if step < 0 && strings.HasSuffix(t, ":") {
+				out = append(out, out[len(out)-1]+stepOf(lines))
+			}
+			break
+		}
+	}
+	return out
+}
+
+// oddIndent are the repairs of a line whose indentation fits nothing around it.
+func oddIndent(lines []string, i int, text string) (out []repaired) {
+	n := indentOf(text)
+	if !strangeIndent(lines, i) {
+		return nil
+	}
+	seen := map[int]bool{n: true}
+	for _, to := range append(neighbours(lines, i), n-1, n+1) {
+		if to < 0 || seen[to] {
+			continue
+		}
+		seen[to] = true
+		out = append(out, repaired{strings.Repeat(" ", to) + text[n:], n, "this line stands in a column of its own", ""})
+		r := &out[len(out)-1]
+		r.hint = "move it by " + plural(abs(to-n), "space") + map[bool]string{true: " to the right", false: " to the left"}[to > n] + ": keys of one map, and entries of one list, begin in the same column"
+	}
+	return out
+}
+
+func abs(n int) int { return max(n, -n) }
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "one " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// strangeIndent tells whether a line stands where hardly another one does: in
+// an odd column of a text with even ones, or not right below the key it belongs to.
+func strangeIndent(lines []string, i int) bool {
+	n := indentOf(lines[i])
+	odd, all := 0, 0
+	for _, l := range lines {
+		if m := indentOf(l); m > 0 && strings.TrimSpace(l) != "" {
+			all++
+			odd += m % 2
+		}
+	}
+	if n%2 == 1 && odd*4 < all {
+		return true
+	}
+	for j := i - 1; j >= 0; j-- {
+		t := strings.TrimSpace(lines[j])
+		if t == "" || t[0] == '#' {
+			continue
+		}
+		if !strings.HasSuffix(t, ":") {
+			return false
+		}
+		begins := line{text: strings.TrimRight(lines[j], "\r\n")}.begins() - 1
+		return n != begins+stepOf(lines) && !(n == begins && strings.HasPrefix(strings.TrimSpace(lines[i]), "- "))
+	}
+	return false
+}
+
+// stepOf is by how many columns the lines below a key are indented, mostly.
+func stepOf(lines []string) int {
+	counts := map[int]int{2: 0}
+	above := ""
+	for _, l := range lines {
+		t := strings.TrimSpace(l)
+		if t == "" || t[0] == '#' {
+			continue
+		}
+		if strings.HasSuffix(strings.TrimRight(above, "\r\n "), ":") && !strings.HasPrefix(t, "- ") {
+			if n := indentOf(l) - (line{text: above}.begins() - 1); n > 0 {
+				counts[n]++
+			}
+		}
+		above = l
+	}
+	best := 2
+	for n, count := range counts {
+		if count > counts[best] || count == counts[best] && n < best && count > 0 {
+			best = n
+		}
+	}
+	return best
+}
