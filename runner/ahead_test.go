@@ -135,7 +135,7 @@ func TestSendingAhead(t *testing.T) {
 		{name: "a block without rescue", want: "act +act +act |", tasks: "  tasks:\n  - block: [{act: {}}, {act: {}}]\n  - {act: {}}"},
 		{name: "a loop is one call", want: "act +act |", tasks: `  tasks: [{act: {}, loop: [1, 2, 3]}, {act: {}}]`},
 		{name: "a failed assertion", want: "act |", tasks: `  tasks: [{act: {}}, {assert: {that: 1 == 2}}, {act: {}}]`},
-		{name: "a bad argument", want: "act |", tasks: `  tasks: [{act: {}}, {act: {changed: "{{ 'x' }}"}}, {act: {}}]`},
+		{name: "a bad argument", want: "act |", tasks: `  tasks: [{act: {}}, {act: {changed: "{{ ['x'][0] }}"}}, {act: {}}]`},
 		{name: "sections", want: "act | act |", tasks: "  pre_tasks: [{act: {}}]\n  tasks: [{act: {}}]"},
 	}
 	for _, x := range tests {

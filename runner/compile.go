@@ -111,6 +111,7 @@ type compiler struct {
 	recursive bool               // a file of tasks includes itself
 	after     bool               // what is compiled is read after the task has run
 	read      map[string][]func() source.Pos
+	canBe     map[string]bool // the names that something in the run sets, or may set
 	readings  []reading // of lint
 	hostless  bool      // the inventory has mistakes: which hosts there are is not known
 }

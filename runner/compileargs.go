@@ -85,6 +85,7 @@ func (c *compiler) args(t *task) {
 		}
 		if !isConst {
 			static = false
+			checkOutcomes(field, a.value, fail)
 			continue
 		}
 		if field.Type.Kind == modules.ContentT {

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,7 +40,8 @@ func (c *compiler) setters() map[string][]setter {
 // blame puts mistakes of names where they were made.
 func (c *compiler) blame(errs source.Errors) source.Errors {
 	unset := c.unsetOptions()
-	if !slices.ContainsFunc(errs, func(e *source.Error) bool { return strings.HasPrefix(e.Msg, expr.UnknownName) }) && len(unset) == 0 {
+	loose := c.looseNames(errs)
+	if !slices.ContainsFunc(errs, func(e *source.Error) bool { return strings.HasPrefix(e.Msg, expr.UnknownName) }) && len(unset) == 0 && len(loose) == 0 {
 		return errs
 	}
 	read, set := c.read, c.setters()
@@ -87,19 +89,99 @@ func (c *compiler) blame(errs source.Errors) source.Errors {
 		if len(read[o.Name]) > 0 || done[o.Name] {
 			continue
 		}
-		for name := range read {
-			if source.Slip(o.Name, name) && c.options[name] == nil && (set[name] != nil || c.known[name]) {
-				done[o.Name] = true
+		for _, name := range slices.Sorted(maps.Keys(read)) {
+			if source.Misspelt(o.Name, name) {
+				done[o.Name], done[name] = true, true
 				out = append(out, source.Errorf(o.Pos, "nothing sets or reads the variable %s", o.Name).WithHint("did you mean %s?", name))
 				break
 			}
 		}
 	}
+	for _, name := range loose {
+		if !done[name] {
+			out = append(out, c.guess(name, idle, set)...)
+		}
+	}
 	return out
+}
+
+// looseNames are read only where they may be undefined, and nothing sets them:
+// settings that may be given, or slips of a finger that default() would hide.
+func (c *compiler) looseNames(errs source.Errors) []string {
+	said := map[string]bool{}
+	for _, e := range errs {
+		said[strings.TrimPrefix(e.Msg, expr.UnknownName)] = true
+	}
+	var out []string
+	for name := range c.read {
+		if !said[name] && !c.canBe[name] && c.options[name] == nil && !strings.HasPrefix(name, "ansible_") && !c.loader.Lost.Names(name) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// guess refuses a name that nothing sets when it is almost another one: one
+// that is set and read nowhere, or, if it is read at one place only, one that is known.
+func (c *compiler) guess(name string, idle []string, set map[string][]setter) source.Errors {
+	at := c.read[name][0]()
+	for _, n := range idle {
+		if source.Misspelt(name, n) && c.defined[n] < 2 && len(set[n]) == 1 {
+			return source.Errors{misspelt(set[n][0], fmt.Sprintf("but %s is read (%s) and nothing sets that", name, at), name)}
+		}
+	}
+	if len(c.read[name]) > 1 {
+		return nil
+	}
+	for _, n := range slices.Sorted(maps.Keys(c.canBe)) {
+		if source.Misspelt(name, n) {
+			e := source.Errorf(at, "%s%s", expr.UnknownName, name)
+			return source.Errors{e.WithHint("did you mean %s?", n)}
+		}
+	}
+	return nil
 }
 
 func misspelt(s setter, but, right string) *source.Error {
 	return source.Errorf(s.pos, "nothing reads the variable %s, %s", s.name, but).WithHint("did you mean %s?", right)
+}
+
+// params refuses parameters of roles that nothing reads when they are almost
+// keywords: any other key of a role is a parameter.
+func (c *compiler) params() {
+	if len(c.open) > 0 || len(c.read["vars"])+len(c.read["hostvars"]) > 0 {
+		return
+	}
+	var words []string
+	for _, k := range playbook.AllKeywords() {
+		if k.On&playbook.OnRole != 0 {
+			words = append(words, k.Name)
+		}
+	}
+	said := map[source.Pos]bool{}
+	for r := range c.roleDone {
+		for _, f := range r.Params {
+			if len(c.read[f.Key]) > 0 || c.options[f.Key] != nil || said[f.KeyPos] || c.loader.Lost.All() {
+				continue
+			}
+			said[f.KeyPos] = true
+			e := source.Errorf(f.KeyPos, "role %s has no parameter %s: nothing reads it", r.Def.Name, f.Key)
+			for _, w := range words {
+				if source.Misspelt(f.Key, w) {
+					c.errs = append(c.errs, e.WithHint("did you mean %s?", w))
+					e = nil
+					break
+				}
+			}
+			if e != nil {
+				if n := source.DidYouMean(f.Key, slices.Sorted(maps.Keys(c.read))); n != "" {
+					e.Hint = "did you mean " + n + "?"
+				}
+				c.p.Warnings = append(c.p.Warnings, e)
+			}
+		}
+	}
 }
 
 // unsetOptions are the variables that argument specs declare without a default and nothing sets.

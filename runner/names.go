@@ -308,11 +308,16 @@ func (c *compiler) checkNames() {
 		}
 		types[name] = u
 	}
-	for name := range c.p.defs {
+	for name, ds := range c.p.defs {
 		types[name] = expr.Any
+		if !c.known[name] && c.registers[name] == nil {
+			types[name] = expr.Type{Near: nearWords(ds)}
+		}
 	}
 	for name := range c.set {
-		types[name] = expr.Any
+		if len(c.p.defs[name]) == 0 {
+			types[name] = expr.Any
+		}
 	}
 	for name := range c.loopNames {
 		types[name] = expr.Any
@@ -352,7 +357,11 @@ func (c *compiler) checkNames() {
 			found = append(found, e)
 		}
 	}
-	c.read = env.read
+	c.read, c.canBe = env.read, map[string]bool{}
+	for name := range types {
+		c.canBe[name] = true
+	}
+	c.params()
 	found = append(c.blame(found), env.early...)
 	if len(c.open) == 0 {
 		c.errs = append(c.errs, found...)

@@ -22,7 +22,10 @@ func checkParts(f *modules.Field, n *source.Node, fail func(source.Pos, error)) 
 	case n.Kind == source.Scalar:
 		d := expr.NodeDef(n, nil)
 		v, constant := d.Constant()
-		if !constant || v == nil {
+		if !constant {
+			return checkOutcomes(f, d, fail)
+		}
+		if v == nil {
 			return true
 		}
 		if _, err := convertField(f, v, n.Raw); err != nil {
@@ -45,6 +48,41 @@ func checkParts(f *modules.Field, n *source.Node, fail func(source.Pos, error)) 
 		return checkStruct(f, n, fail)
 	}
 	return good
+}
+
+// checkOutcomes checks the literals that an expression may give, each at its own place.
+func checkOutcomes(f *modules.Field, d *expr.Def, fail func(source.Pos, error)) bool {
+	good := true
+	literals, _ := d.Outcomes()
+	for _, o := range literals {
+		if o.Value == nil || f.Type.Kind == modules.ContentT {
+			continue
+		}
+		if _, err := convertField(f, o.Value, ""); err != nil {
+			good = false
+			fail(o.Pos, prefixed(f.Name, err))
+		}
+	}
+	return good
+}
+
+// nearWords are the texts that a variable's definitions give; nil when they may give others.
+func nearWords(ds []*expr.Def) []string {
+	var out []string
+	for _, d := range ds {
+		literals, all := d.Outcomes()
+		if !all {
+			return nil
+		}
+		for _, o := range literals {
+			s, ok := o.Value.(string)
+			if !ok {
+				return nil
+			}
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func checkStruct(f *modules.Field, n *source.Node, fail func(source.Pos, error)) bool {

@@ -172,6 +172,11 @@ func (s *static) typ(n node, guarded bool) Type {
 				s.words(left, l, k.n)
 				s.words(k.n, r, left)
 			}
+			if list, ok := k.n.(*listNode); ok && k.op == "in" {
+				for _, item := range list.items {
+					s.words(left, l, item)
+				}
+			}
 			s.compare(k, left, l, r)
 			l, left = r, k.n
 		}
@@ -239,6 +244,7 @@ func (s *static) typ(n node, guarded bool) Type {
 
 // words checks that a text to which a variable is compared is one that it can be.
 func (s *static) words(n node, t Type, with node) {
+	s.nearWords(n, t, with)
 	lit, ok := with.(*litNode)
 	if !ok || t.Words == nil {
 		return

@@ -163,14 +163,14 @@ func parseText(src string) *parsed {
 			add(body)
 			i = after
 		default:
+			if halfOpens(src, i) {
+				return fail(&perr{off: i, msg: "an expression begins with {{", hint: "write {{ in place of {, or {% raw %} around the text"})
+			}
 			add("{")
 			i++
 		}
 	}
 	flush()
-	if prints == 0 && halfOpen.MatchString(src) {
-		return fail(&perr{off: strings.IndexByte(src, '{'), msg: "an expression begins with {{", hint: "write {{ in place of {, or {% raw %} around the text"})
-	}
 	switch {
 	case prints == 0:
 		c.plain = true
@@ -183,8 +183,17 @@ func parseText(src string) *parsed {
 	return &parsed{code: c}
 }
 
-// halfOpen is a text that ends as an expression does and lacks one brace at its start.
-var halfOpen = regexp.MustCompile(`^\s*\{( \{)?[^{}"'%#]*\}\}\s*$`)
+// halfOpen is what ends as an expression does and lacks one brace at its start.
+var halfOpen = regexp.MustCompile(`^\{(?:[\s,]*|\s+\{)\s*[A-Za-z_\[(!][^{}\n;]*\}\}(?:[^}]|$)`)
+
+// halfOpens tells whether the single brace at i was meant for two: what it
+// opens ends with two, and no other brace is open before it.
+func halfOpens(src string, i int) bool {
+	if i > 0 && src[i-1] == '$' || strings.Count(src[:i], "{") > strings.Count(src[:i], "}") {
+		return false
+	}
+	return halfOpen.MatchString(src[i:])
+}
 
 // rawBlock reads the statement at i; of a raw block also its body.
 func rawBlock(src string, i int) (word, body string, after int, err *perr) {

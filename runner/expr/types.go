@@ -72,6 +72,7 @@ type Type struct {
 	Fields map[string]Type // of a map: what is known of its members
 	Closed bool            // of a map: it has no members but Fields
 	Words  []string        // all that a text may be; nil: any
+	Near   []string        // all that the definitions of a variable give; a text that is almost one of them is a slip
 	Elem   *Type           // of a list (its items) or a map (members beyond Fields); nil: any
 }
 

@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mxplay/mxplay/modules"
@@ -66,6 +67,25 @@ func (l *load) roleMeta(r *Role) {
 	}
 }
 
+// entryPoints refuses specs for entry points that are no file of the role's tasks.
+func (l *load) entryPoints(r *Role) {
+	for _, s := range r.Meta.Specs {
+		if s.Entry == "main" || l.part(r.Dir, "tasks", s.Entry, false) != "" {
+			continue
+		}
+		names := []string{"main"}
+		entries, _ := l.ReadDir(l.Join(r.Dir, "tasks"))
+		for _, f := range entries {
+			names = append(names, strings.TrimSuffix(strings.TrimSuffix(f.Name(), ".yml"), ".yaml"))
+		}
+		e := source.Errorf(s.Pos, "the role has no entry point %s", s.Entry)
+		if e.Hint = didYouMean(s.Entry, names); e.Hint == "" {
+			e.Hint = "an entry point is a file of its tasks: " + strings.Join(slices.Compact(names), ", ")
+		}
+		l.add(e)
+	}
+}
+
 // metaFile is a file below meta/; nil when there is none, or nothing in it.
 func (l *load) metaFile(r *Role, name string) *source.Node {
 	path := l.part(r.Dir, "meta", name, false)
@@ -99,9 +119,6 @@ func (l *load) specs(n *source.Node) []*ArgSpec {
 	known := []string{"short_description", "description", "author", "version_added", "seealso", "examples", "options"}
 	for _, f := range n.Fields {
 		s := &ArgSpec{Entry: f.Key, Pos: f.KeyPos}
-		if f.Key != "main" && source.Slip(f.Key, "main") {
-			l.add(source.Errorf(f.KeyPos, "unknown entry point %s of a role", f.Key).In(n.File())).Hint = "did you mean main?"
-		}
 		out = append(out, s)
 		if f.Value.IsNull() {
 			continue

@@ -197,6 +197,7 @@ func (l *load) role(name, dir string) *Role {
 	}
 	l.defs[dir] = r
 	l.roleMeta(r)
+	l.entryPoints(r)
 	return r
 }
 

@@ -29,6 +29,7 @@ func (c *converter) mapping(n *Node, y *yaml.Node, depth int) {
 		if c.template(n, y, k, v) {
 			return
 		}
+		c.colonOf(y, k, v, kp)
 		key, ok := c.key(k, kp)
 		val := c.node(v, depth+1)
 		if !ok {
@@ -60,6 +61,37 @@ func (c *converter) template(n *Node, y, k, v *yaml.Node) bool {
 	}
 	c.fail(n.Pos, "a value that begins with {{ must be quoted").WithHint("quote it: %s", quoteLine(line, n.Pos.Col))
 	return true
+}
+
+// colonOf refuses keys of maps in braces that have no colon, as in {name: a,
+// gone true}, and keys with a colon too many: YAML takes both.
+func (c *converter) colonOf(y, k, v *yaml.Node, at Pos) {
+	if k.Kind != yaml.ScalarNode || k.Style != 0 || k.Value == "" {
+		return
+	}
+	if bare := strings.TrimRight(k.Value, ":"); bare != k.Value && !strings.Contains(bare, ":") {
+		if y.Style&yaml.FlowStyle != 0 && v.Value == "" {
+			c.fail(at, "a colon needs a space behind it").WithHint("write %s: ", bare)
+			return
+		}
+		c.fail(at, "a colon too many stands behind the key %s", bare).WithHint("write %s: ..., or quote the key if the colon belongs to it", bare)
+		return
+	}
+	if y.Style&yaml.FlowStyle == 0 || v.Kind != yaml.ScalarNode || v.Value != "" || v.Style != 0 {
+		return
+	}
+	off := c.file.Offset(at)
+	rest, plain := strings.CutPrefix(string(c.file.Data[off:min(len(c.file.Data), off+len(k.Value)+64)]), k.Value)
+	rest = strings.TrimLeft(rest, " \t\r\n")
+	if !plain || rest == "" || rest[0] == ':' {
+		return
+	}
+	e := c.fail(at, "a colon is missing: expected `key: value`")
+	if word, val, two := strings.Cut(k.Value, " "); two {
+		e.Hint = fmt.Sprintf("write %s: %s", strings.TrimRight(word, ":("), strings.TrimLeft(val, ": "))
+	} else {
+		e.Hint = "write " + k.Value + ": ..., or [ ] around a list"
+	}
 }
 
 // key is a map's key as text.

@@ -27,6 +27,28 @@ func Slip(a, b string) bool {
 	return a != b && len(a) > 3 && len(b) > 3 && distance([]rune(strings.ToLower(a)), []rune(strings.ToLower(b)), 1) <= 1
 }
 
+// Misspelt is Slip for words that nobody declared: two that only a digit or a
+// plural's s tells apart (web1 and web2, user and users) are two words.
+func Misspelt(a, b string) bool {
+	x, y := []rune(strings.ToLower(a)), []rune(strings.ToLower(b))
+	if len(x) > len(y) {
+		x, y = y, x
+	}
+	if len(x) < 3 || len(y) < 4 || a == b || distance(x, y, 1) > 1 {
+		return false
+	}
+	if strings.TrimRight(string(y), "s") == strings.TrimRight(string(x), "s") {
+		return false
+	}
+	digits := func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}
+	return strings.Map(digits, string(x)) != strings.Map(digits, string(y))
+}
+
 // distance is the number of letters to insert, drop, replace or swap with
 // their neighbour to get from a to b; anything above most counts as most+1.
 func distance(a, b []rune, most int) int {

@@ -77,6 +77,7 @@ func (f *File) YAML() ([]*Node, error) {
 	}
 	c := &converter{file: f, done: map[*yaml.Node]*Node{}, places: f.places()}
 	c.bang = bang.Match(f.Data)
+	c.stuckComments()
 	var docs []*Node
 	for _, r := range roots {
 		c.expanded = 0
@@ -313,6 +314,7 @@ func (c *converter) scalar(n *Node, y *yaml.Node, tag string, tagPos Pos) {
 	switch tag {
 	case "":
 		if n.style == plain {
+			c.goesOn(n)
 			n.Value, ok = resolve(y.Value)
 		}
 	case "!!str":
@@ -331,6 +333,48 @@ func (c *converter) scalar(n *Node, y *yaml.Node, tag string, tagPos Pos) {
 	}
 	if !ok {
 		c.fail(n.Pos, "%s does not fit into 64 bits", y.Value).WithHint("quote it if it is text: %s", quoteLine(c.file.Line(n.Pos.Line), n.Pos.Col))
+	}
+}
+
+var stuckComment = regexp.MustCompile(`["']#`)
+
+// stuckComments refuses what follows a closing quote as a comment without a
+// space before it, which the parser lets pass and YAML does not.
+func (c *converter) stuckComments() {
+	if !stuckComment.Match(c.file.Data) {
+		return
+	}
+	text := string(c.file.Data)
+	quotes, _, _ := outline(text, len(text))
+	for _, q := range quotes {
+		if q.closed && at(text, q.end) == '#' {
+			c.fail(c.file.PosOf(q.end), "a comment needs a space before it").WithHint("put it on a line of its own, or take the # away")
+		}
+	}
+}
+
+// goesOn refuses a plain text that swallows a list entry of the lines below,
+// as in a list whose second dash stands too far to the right.
+func (c *converter) goesOn(n *Node) {
+	if !strings.Contains(n.Raw, " - ") {
+		return
+	}
+	first, _ := cutComment(" " + strings.TrimSpace(c.file.Line(n.Pos.Line)[min(n.Pos.Col-1, len(c.file.Line(n.Pos.Line))):]))
+	if strings.HasSuffix(strings.TrimSpace(first), n.Raw) {
+		return
+	}
+	for i := n.Pos.Line + 1; i <= len(c.file.lines); i++ {
+		text := c.file.Line(i)
+		t := strings.TrimSpace(text)
+		if !strings.HasPrefix(t, "- ") || !strings.Contains(n.Raw, " "+t) {
+			if t != "" && !strings.Contains(n.Raw, t) {
+				return
+			}
+			continue
+		}
+		c.fail(Pos{File: c.file.Name, Line: i, Col: indentOf(text) + 1}, "this entry is part of the text that begins in line %d", n.Pos.Line).
+			WithHint("entries of one list begin in the same column; quote the text if it is one")
+		return
 	}
 }
 

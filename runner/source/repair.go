@@ -112,7 +112,7 @@ func (d *diagnosis) meantLines(lines []string, i int) []repaired {
 		add(m[1], strings.LastIndex(text, m[2]), "a value stands behind the colon of a key that has lines below it", "take it away: "+strings.TrimSpace(m[1]))
 	}
 	out = append(out, oddQuotes(text)...)
-	if m := junkBefore.FindString(text); m != "" {
+	if m := junkBefore.FindString(text); m != "" && !strings.ContainsAny(text, "]}") {
 		col := indentOf(text)
 		rest := text[:col] + " " + text[col+1:]
 		add(rest, col, "a character too many stands before this key", strings.TrimSpace(rest))
