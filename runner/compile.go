@@ -112,8 +112,8 @@ type compiler struct {
 	after     bool               // what is compiled is read after the task has run
 	read      map[string][]func() source.Pos
 	canBe     map[string]bool // the names that something in the run sets, or may set
-	readings  []reading // of lint
-	hostless  bool      // the inventory has mistakes: which hosts there are is not known
+	readings  []reading       // of lint
+	hostless  bool            // the inventory has mistakes: which hosts there are is not known
 }
 
 func (c *compiler) site() {

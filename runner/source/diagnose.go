@@ -98,6 +98,9 @@ func (d *diagnosis) bareTemplate() *Error {
 		}
 		if e := d.at(s+len(m[1]), "a value that begins with %s must be quoted", m[2][:2]); d.inQuotes(s+len(m[1])) == nil {
 			val, _ := cutComment(m[2])
+			if strings.Count(val, `"`) == 1 {
+				val = strings.TrimSuffix(val, `"`)
+			}
 			return e.WithHint("quote it: %s %s", strings.TrimSpace(m[1]), QuoteYAML(val))
 		}
 	}
@@ -213,7 +216,11 @@ func (d *diagnosis) afterQuote() *Error {
 // meant is what a value with quotes in the wrong places most likely should say.
 func meant(s string) string {
 	if len(s) > 2 && s[0] == s[len(s)-1] && strings.IndexByte(`"'`, s[0]) >= 0 {
-		return s[1 : len(s)-1]
+		in := s[1 : len(s)-1]
+		if strings.Count(in, s[:1]) == 1 {
+			return strings.TrimSuffix(in, s[:1])
+		}
+		return in
 	}
 	return s
 }

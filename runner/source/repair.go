@@ -86,7 +86,10 @@ func (d *diagnosis) meantLines(lines []string, i int) []repaired {
 		return nil
 	}
 	if m := hidden.FindStringSubmatch(text); m != nil {
-		return []repaired{{m[1] + " " + m[2], len(m[1]), "the lines below belong to a key that stands in a comment", "take the # away: " + strings.TrimSpace(m[2])}}
+		r := repaired{m[1] + m[2], len(m[1]), "the lines below belong to a key that stands in a comment", "take the # away: " + strings.TrimSpace(m[2])}
+		other := r
+		other.text = m[1] + " " + m[2]
+		return []repaired{r, other}
 	}
 	if strings.TrimLeft(text, " ")[0] == '#' {
 		return nil
