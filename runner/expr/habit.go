@@ -39,6 +39,9 @@ func (f *fix) mended(src string, l *lexed, d dialect) *perr {
 		}
 	}
 	e.fixed, e.hint = text, ""
+	if f != nil && f.hint != "" {
+		e.fixed, e.hint = "", f.hint
+	}
 	return e
 }
 
@@ -211,7 +214,7 @@ func (h *habits) ident(i int, t tok) *fix {
 		}
 	case "dict", "namespace":
 		if h.is(i+1, "(") && h.is(i+3, "=") {
-			return h.keywords(i, t, `write {"name": value}`)
+			return h.dict(i, t)
 		}
 	}
 	if h.is(i-1, "|") {
@@ -220,6 +223,9 @@ func (h *habits) ident(i int, t tok) *fix {
 		}
 		if f := h.filter(i, t); f != nil {
 			return f
+		}
+		if e := h.unknown(i, t); e != nil {
+			return e
 		}
 		if !h.is(i+1, "(") {
 			return &fix{off: t.off, msg: fmt.Sprintf("%s after | needs its brackets", t.text), edits: []edit{{t.end, t.end, "()"}}}
@@ -304,7 +310,12 @@ func (h *habits) op(i int, t tok) *fix {
 		}
 		return &fix{off: t.off, msg: "= compares nothing", edits: []edit{{t.off, t.end, "=="}}}
 	case "::":
-		return &fix{off: t.off, msg: `"::" has no meaning in an expression`, hint: "slices have no step: [from:to]"}
+		f := &fix{off: t.off, msg: `"::" has no meaning in an expression`, hint: "slices have no step: [from:to]"}
+		if h.is(i-1, "[") && h.is(i+1, "-") && i+3 < len(h.toks) && h.toks[i+2].text == "1" && h.is(i+3, "]") && h.endsOperand(i-2) {
+			from := h.operand(i-2, false)
+			f.edits = []edit{{h.toks[from].off, h.toks[i+3].end, "reverse(" + h.text(from, i-1) + ")"}}
+		}
+		return f
 	case "|":
 		if i+1 == len(h.toks) || h.toks[i+1].kind != tokIdent {
 			return &fix{off: t.off, msg: "| needs a function behind it"}
@@ -387,11 +398,110 @@ func (h *habits) keywords(i int, t tok, hint string) *fix {
 	return f
 }
 
+// dict is dict(name=value): a map.
+func (h *habits) dict(i int, t tok) *fix {
+	f := &fix{off: t.off, msg: "arguments have no names here", hint: `write {"name": value}`}
+	end := h.match(i + 1)
+	var members []string
+	for _, r := range h.l.split(i+2, end) {
+		if r[1]-r[0] < 3 || !h.is(r[0]+1, "=") || h.toks[r[0]].kind != tokIdent {
+			return f
+		}
+		members = append(members, fmt.Sprintf("%q: %s", h.toks[r[0]].text, h.text(r[0]+2, r[1])))
+	}
+	f.edits = []edit{{t.off, h.toks[end].end, "{" + strings.Join(members, ", ") + "}"}}
+	return f
+}
+
+// unknown is the error of a name after | that is no function; of a template
+// file's macro it is not known here.
+func (h *habits) unknown(i int, t tok) *fix {
+	if lookupFunction(t.text) != nil || h.d.file && h.is(i+1, "(") {
+		return nil
+	}
+	e := unknownFunction(t.text, t.off)
+	return &fix{off: t.off, msg: e.msg, hint: e.hint}
+}
+
+// named are the arguments of a call: those without and those with a name.
+func (h *habits) named(open, end int) (plain []string, named [][2]string) {
+	for _, r := range h.l.split(open+1, end) {
+		if r[1]-r[0] > 2 && h.is(r[0]+1, "=") && h.toks[r[0]].kind == tokIdent {
+			named = append(named, [2]string{h.toks[r[0]].text, h.text(r[0]+2, r[1])})
+			continue
+		}
+		plain = append(plain, h.text(r[0], r[1]))
+	}
+	return plain, named
+}
+
+// special are the arguments of functions whose named ones have no place of
+// their own; false when there is no form for them.
+func special(fn string, plain []string, named [][2]string, piped int) ([]string, bool) {
+	get := func(name string) string {
+		for _, n := range named {
+			if n[0] == name {
+				return n[1]
+			}
+		}
+		return ""
+	}
+	switch fn {
+	case "combine":
+		for _, name := range []string{"recursive", "list_merge"} {
+			if v := get(name); v != "" {
+				plain = append(plain, v)
+			}
+		}
+		return plain, true
+	case "zip_longest":
+		return append(plain, get("fillvalue")), get("fillvalue") != ""
+	case "comment":
+		var members []string
+		style := `"plain"`
+		if len(plain) > 1-piped {
+			style = plain[1-piped]
+		}
+		for _, n := range named {
+			if n[0] == "style" {
+				style = n[1]
+				continue
+			}
+			members = append(members, fmt.Sprintf("%q: %s", n[0], n[1]))
+		}
+		plain = append(plain[:min(1-piped, len(plain))], style)
+		if members != nil {
+			plain = append(plain, "{"+strings.Join(members, ", ")+"}")
+		}
+		return plain, true
+	case "regex_search", "regex_findall":
+		flags := ""
+		for _, n := range named {
+			if on, ok := asBool(n[1]); ok && on && (n[0] == "ignorecase" || n[0] == "multiline") {
+				flags += n[0][:1]
+			}
+		}
+		at := 1 - piped
+		if at >= len(plain) || len(plain[at]) < 2 || plain[at][0] != '\'' && plain[at][0] != '"' {
+			return nil, false
+		}
+		if flags != "" {
+			plain[at] = plain[at][:1] + "(?" + flags + ")" + plain[at][1:]
+		}
+		return plain, true
+	}
+	return nil, false
+}
+
 // reorder writes named arguments at the places of their parameters.
 func (h *habits) reorder(fn *Function, open, end int) []edit {
 	piped := 0
 	if open > 1 && h.is(open-2, "|") {
 		piped = 1
+	}
+	plain, names := h.named(open, end)
+	if out, ok := special(fn.Name, plain, names, piped); ok {
+		return []edit{{h.toks[open].end, h.toks[end].off, strings.Join(out, ", ")}}
 	}
 	given := map[int]string{}
 	last := piped
@@ -420,33 +530,36 @@ func (h *habits) reorder(fn *Function, open, end int) []edit {
 	for j := piped; j < last; j++ {
 		v, ok := given[j]
 		if !ok {
-			if j >= len(fn.Params) || fn.Params[j].Default == "" || strings.Contains(fn.Params[j].Default, " ") {
+			switch {
+			case j >= len(fn.Params) || fn.Params[j].Rest:
+				return nil
+			case fn.Params[j].Default != "" && !strings.Contains(fn.Params[j].Default, " "):
+				v = fn.Params[j].Default
+			case fn.Params[j].Optional && fn.Params[j].Kind&KNull != 0:
+				v = "null"
+			default:
 				return nil
 			}
-			v = fn.Params[j].Default
 		}
 		out = append(out, v)
 	}
 	return []edit{{h.toks[open].end, h.toks[end].off, strings.Join(out, ", ")}}
 }
 
-// paramAlias are names of parameters that Ansible calls otherwise.
+// paramAlias is the place of a parameter that Ansible or Jinja calls otherwise; -1: none.
 func paramAlias(fn, name string) int {
-	switch fn + " " + name {
-	case "combine recursive":
-		return 2
-	case "default boolean":
-		return 2
-	case "default default_value", "int default", "float default", "join d":
-		return 1
-	case "indent s":
-		return 0
-	case "to_nice_json indent", "to_nice_yaml indent":
-		return 1
-	case "random seed":
-		return 3
-	case "shuffle seed":
-		return 1
+	if at, ok := paramAliases[fn+" "+name]; ok {
+		return at
 	}
 	return -1
+}
+
+var paramAliases = map[string]int{
+	"default boolean": 2, "default default_value": 1, "int default": 1, "float default": 1, "join d": 1, "indent s": 0, "round precision": 1,
+	"batch linecount": 1, "batch fill_with": 2, "slice fill_with": 2, "truncate killwords": 2, "wordwrap break_long_words": 2, "wordwrap wrapstring": 3,
+	"env default": 1, "now fmt": 1, "strftime second": 1, "password_hash hashtype": 1, "hash hashtype": 1, "split sep": 1, "split maxsplit": 2,
+	"ternary true_val": 1, "ternary false_val": 2, "ternary none_val": 3, "mandatory msg": 1, "extract morekeys": 2, "human_readable isbits": 1,
+	"human_to_bytes default_unit": 1, "keep_keys target": 1, "remove_keys target": 1, "subelements obj": 0, "subelements subelements": 1,
+	"dictsort case_sensitive": 1, "first_found files": 0, "first_found paths": 1, "log base": 1, "root base": 1, "to_uuid namespace": 1,
+	"groupby attribute": 1, "regex_replace value": 0, "random_mac seed": 1, "to_paths var": 0,
 }

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -23,6 +24,12 @@ var tests = map[string]string{
 	"gt": "%s > %s", "greaterthan": "%s > %s", "ge": "%s >= %s", "lt": "%s < %s", "lessthan": "%s < %s", "le": "%s <= %s",
 	"any": "any(%s, #)", "all": "all(%s, #)", "exists": "exists(%s)", "file": "is_file(%s)", "directory": "is_dir(%s)",
 	"lower": "%[1]s == lower(%[1]s)", "upper": "%[1]s == upper(%[1]s)",
+	"link": "is_link(%s)", "abs": "is_abs(%s)", "mount": "is_mount(%s)", "same_file": "same_file(%s, %s)", "link_exists": "is_link(%s)",
+	"is_dir": "is_dir(%s)", "is_file": "is_file(%s)", "is_link": "is_link(%s)", "is_abs": "is_abs(%s)", "is_mount": "is_mount(%s)", "is_same_file": "same_file(%s, %s)",
+	"started": "%s.started", "finished": "%s.finished", "reachable": "not %s.unreachable",
+	"in_network": "ipaddr(%s, %s) != false", "ip": "ipaddr(%s) != false", "ip_address": "ipaddr(%s) != false", "ipv4": "ipv4(%s) != false", "ipv4_address": "ipv4(%s) != false",
+	"ipv6": "ipv6(%s) != false", "ipv6_address": "ipv6(%s) != false", "mac": "hwaddr(%s) != false", "uri": `%s matches "^[a-z][a-z0-9+.-]*:"`, "url": `%s matches "^[a-z][a-z0-9+.-]*://"`,
+	"public": `ipaddr(%s, "public") != false`, "private": `ipaddr(%s, "private") != false`, "loopback": `ipaddr(%s, "loopback") != false`, "multicast": `ipaddr(%s, "multicast") != false`,
 }
 
 // test is x is [not] name[(arguments)]; i is the "is".
@@ -118,14 +125,8 @@ func patternArg(test string, args []string) string {
 // lookupArgs are the arguments of a lookup as those of the function: options
 // that stand in the text, and those that have no meaning here.
 func lookupArgs(name string, args []string) []string {
-	out := args[:0:0]
-	for _, a := range args {
-		if k, _, ok := strings.Cut(strings.ReplaceAll(a, " ", ""), "="); ok && (k == "skip" || k == "wantlist" || k == "errors") {
-			continue
-		}
-		out = append(out, a)
-	}
-	order := map[string][]string{"password": {"length", "chars"}, "csvfile": {"file", "delimiter", "col"}, "ini": {"file", "section"}}[name]
+	out := args
+	order := map[string][]string{"password": {"length", "chars", "seed", "encrypt"}, "csvfile": {"file", "delimiter", "col"}, "ini": {"file", "section"}}[name]
 	if order == nil || len(out) != 1 || len(out[0]) < 2 || out[0][0] != '\'' && out[0][0] != '"' || !strings.Contains(out[0], "=") {
 		return out
 	}
@@ -139,11 +140,16 @@ func lookupArgs(name string, args []string) []string {
 	out = []string{q + words[0] + q}
 	for _, k := range order {
 		v, ok := given[k]
+		delete(given, k)
 		switch {
+		case !ok && len(given) == 0:
+			return out
 		case !ok && k == "length":
 			v = "20"
+		case !ok && k == "delimiter":
+			v = `"\t"`
 		case !ok:
-			return out
+			v = "null"
 		case k != "length" && k != "col":
 			v = q + v + q
 		}
@@ -152,16 +158,37 @@ func lookupArgs(name string, args []string) []string {
 	return out
 }
 
-// lookups are Ansible's lookups with their forms.
-var lookups = map[string]string{
-	"env": "env(%s)", "file": "file(%s)", "pipe": "pipe(%s)", "password": "password(%s)", "template": "template(%s)",
-	"vars": "vars[%s]", "first_found": "first_found(%s)", "fileglob": "fileglob(%s)", "dict": "dict2items(%s)",
-	"varnames": "varnames(%s)", "lines": "lines(%s)", "csvfile": "csvfile(%s)", "ini": "ini(%s)", "items": "flatten(%s, 1)", "flattened": "flatten(%s)",
-	"together": "zip(%s)", "nested": "product(%s)", "subelements": "subelements(%s)", "random_choice": "random(%s)", "list": "%s",
-	"sequence": "sequence(%s)", "indexed_items": "map(%s, [#index, #])",
+// lookupForm is the form of a lookup: with one %s for all its arguments, or each for one.
+type lookupForm struct {
+	form string
+	each bool // a list of texts is made one by one: the function takes one
+	list bool // it gives a list of texts, which lookup() joins
 }
 
-// lookup is lookup("name", …).
+// lookups are Ansible's lookups with their forms.
+var lookups = map[string]lookupForm{
+	"env": {form: "env(%s)", each: true}, "file": {form: "file(%s)", each: true}, "pipe": {form: "pipe(%s)", each: true},
+	"password": {form: "password(%s)", each: true}, "template": {form: "template(%s)", each: true}, "vars": {form: "vars[%s]", each: true},
+	"csvfile": {form: "csvfile(%s)", each: true}, "ini": {form: "ini(%s)", each: true}, "first_found": {form: "first_found(%s)"},
+	"fileglob": {form: "fileglob(%s)", list: true}, "varnames": {form: "varnames(%s)", list: true}, "lines": {form: "lines(%s)", list: true},
+	"sequence": {form: "sequence(%s)", list: true}, "dict": {form: "dict2items(%s)"}, "items": {form: "flatten(%s, 1)"}, "flattened": {form: "flatten(%s)"},
+	"together": {form: "zip(%s)"}, "nested": {form: "product(%s)"}, "cartesian": {form: "product(%s)"}, "subelements": {form: "subelements(%s)"},
+	"random_choice": {form: "random(%s)"}, "list": {form: "%s"}, "indexed_items": {form: "map(%s, [#index, #])"},
+	"inventory_hostnames": {form: "groups[%s]"},
+}
+
+// noLookups are lookups that no function stands for, with what does the same.
+var noLookups = map[string]string{
+	"url": "a task with uri and register reads an URL; on the controller pipe(\"curl -fsS URL\")", "dig": `write pipe("dig +short NAME TYPE")`, "dnstxt": `write pipe("dig +short NAME TXT")`,
+	"config": "there is no file of settings", "unvault": "secrets are made on the host by the module secret", "random_string": `write password("/dev/null", 12), or with a file in place of /dev/null to keep it`,
+	"random_pet": `write random(["a", "b"])`, "random_words": `write random(["a", "b"])`, "passwordstore": `write pipe("pass show NAME")`, "hashi_vault": `write pipe("vault kv get -field=FIELD PATH")`,
+	"vault_kv2_get": `write pipe("vault kv get -field=FIELD PATH")`, "onepassword": `write pipe("op read REFERENCE")`, "bitwarden": `write pipe("bw get password NAME")`, "keyring": `write pipe("secret-tool lookup ...")`,
+	"filetree": `write fileglob("DIR/*"), or copy with a folder as src`, "merge_variables": "write reduce(map(varnames(PATTERN), vars[#]), combine(#acc, #))", "redis": `write pipe("redis-cli get KEY")`,
+	"aws_secret": `write pipe("aws secretsmanager get-secret-value ...")`, "aws_ssm": `write pipe("aws ssm get-parameter ...")`, "consul_kv": `write pipe("consul kv get KEY")`, "etcd": `write pipe("etcdctl get KEY")`,
+	"k8s": `write pipe("kubectl get ... -o json") | from_json()`, "dependent": "write product(a, b), or a closure over the outer item", "toml": `write pipe("...") | from_json()`, "sops": `write pipe("sops -d FILE") | from_yaml()`,
+}
+
+// lookup is lookup("name", …), query and q.
 func (h *habits) lookup(i int, t tok) *fix {
 	end := h.match(i + 1)
 	f := &fix{off: t.off, msg: t.text + "() has no meaning here", hint: `lookups are functions: env("A"), file("path")`}
@@ -170,13 +197,73 @@ func (h *habits) lookup(i int, t tok) *fix {
 	}
 	name := h.toks[i+2].text
 	name = name[strings.LastIndexByte(name, '.')+1:]
-	args := h.args(i+1, end)
 	form, ok := lookups[name]
 	if !ok {
 		f.hint = fmt.Sprintf("no function does what the lookup %s does", name)
+		if to := noLookups[name]; to != "" {
+			f.hint += ": " + to
+		}
 		return f
 	}
-	f.edits = []edit{{t.off, h.toks[end].end, fmt.Sprintf(form, strings.Join(lookupArgs(name, args[1:]), ", "))}}
+	plain, named := h.named(i+1, end)
+	if plain = plain[1:]; len(plain) == 0 && len(named) == 0 {
+		return f
+	}
+	list := t.text != "lookup"
+	instead := ""
+	var kept []string
+	for _, n := range named {
+		switch {
+		case n[0] == "wantlist":
+			list, _ = asBool(n[1])
+		case n[0] == "skip" || n[0] == "errors" || n[0] == "convert_data" || n[0] == "allow_dir":
+		case n[0] == "default" && name == "vars":
+			instead = n[1]
+		case n[0] == "template_vars":
+			f.hint = "write template(" + strings.Join(plain, ", ") + "), and the variables under vars: of the task"
+			return f
+		default:
+			kept = append(kept, n[0]+"="+n[1])
+		}
+	}
+	if name == "first_found" && len(kept) > 0 {
+		var members []string
+		for _, k := range kept {
+			key, v, _ := strings.Cut(k, "=")
+			members = append(members, fmt.Sprintf("%q: %s", key, v))
+		}
+		plain, kept = append(plain, "{"+strings.Join(members, ", ")+"}"), nil
+		if len(plain) > 1 {
+			plain = []string{"[" + strings.Join(plain, ", ") + "]"}
+		}
+	}
+	one := func(args []string) string {
+		out := fmt.Sprintf(form.form, strings.Join(append(lookupArgs(name, args), kept...), ", "))
+		if instead != "" {
+			out = "default(" + out + ", " + instead + ")"
+		}
+		return out
+	}
+	var out string
+	switch {
+	case form.each && len(plain) > 1:
+		var all []string
+		for _, p := range plain {
+			all = append(all, one([]string{p}))
+		}
+		if out = "[" + strings.Join(all, ", ") + "]"; !list {
+			out = "join(" + out + ", \",\")"
+		}
+	case form.each && list:
+		out = "[" + one(plain) + "]"
+	case name == "fileglob" && len(plain) > 1:
+		out = "flatten(map([" + strings.Join(plain, ", ") + "], fileglob(#)))"
+	case form.list && !list:
+		out = "join(" + one(plain) + ", \",\")"
+	default:
+		out = one(plain)
+	}
+	f.edits = []edit{{t.off, h.toks[end].end, out}}
 	return f
 }
 
@@ -324,6 +411,9 @@ func (h *habits) filter(i int, t tok) *fix {
 		if quoted(0) {
 			f.msg = "map takes an expression over each item, not the name of a filter"
 			if text(0) == "extract" && len(args) > 1 {
+				if len(args) > 2 && !quoted(2) {
+					return put("map(%s, extract(#, %s, %s))", x, args[1], args[2])
+				}
 				m := ""
 				if len(args) > 2 {
 					m = "[" + args[2] + "]"
@@ -345,6 +435,10 @@ func (h *habits) filter(i int, t tok) *fix {
 					return put("sum(%s, .%s)", x, strings.Trim(a, `'"`))
 				}
 			}
+			if strings.ReplaceAll(args[0], " ", "") == "start=[]" {
+				f.msg = "sum adds numbers"
+				return put("flatten(%s, 1)", x)
+			}
 		}
 		return nil
 	case "sort":
@@ -355,8 +449,22 @@ func (h *habits) filter(i int, t tok) *fix {
 			}
 		}
 		return nil
+	case "min", "max":
+		if len(args) == 1 {
+			if a, ok := strings.CutPrefix(strings.ReplaceAll(args[0], " ", ""), "attribute="); ok {
+				f.msg = "arguments have no names here"
+				end := map[string]string{"min": "first", "max": "last"}[t.text]
+				return put("%s(sortBy(%s, .%s))", end, x, strings.Trim(a, `'"`))
+			}
+		}
+		return nil
 	case "json_query", "community":
 		f.hint = "write filter(list, .name == …) and map(list, .name)"
+		if quoted(0) {
+			if form, ok := jsonQuery(x, args[0][1:len(args[0])-1]); ok {
+				return put("%s", form)
+			}
+		}
 		return f
 	case "safe", "unsafe":
 		return put("%s", x)
@@ -367,6 +475,48 @@ func (h *habits) filter(i int, t tok) *fix {
 	}
 	return nil
 }
+
+var (
+	queryPath   = regexp.MustCompile(`^\w+(\.\w+)*$`)
+	queryItems  = regexp.MustCompile(`^(?:(\w+(?:\.\w+)*))?\[(?:\*|\?\s*(\w+(?:\.\w+)*)\s*(==|!=|<=|>=|<|>)\s*([^\]]+?)\s*)?\](?:\.(\w+(?:\.\w+)*))?$`)
+	queryString = regexp.MustCompile("^[`'\"]+([^`'\"]*)[`'\"]+$")
+)
+
+// jsonQuery is the form of a simple query of json_query: a path, the items of
+// a list or those that a comparison picks, a member of each, and | [0].
+func jsonQuery(x, query string) (string, bool) {
+	query, first := strings.CutSuffix(strings.ReplaceAll(query, " ", ""), "|[0]")
+	if queryPath.MatchString(query) {
+		return x + "." + query, !first
+	}
+	m := queryItems.FindStringSubmatch(query)
+	if m == nil {
+		return "", false
+	}
+	out := x
+	if m[1] != "" {
+		out += "." + m[1]
+	}
+	if m[2] != "" {
+		v := m[4]
+		if s := queryString.FindStringSubmatch(v); s != nil {
+			if v = s[1]; m[4][0] != '`' || !plainQuery.MatchString(v) {
+				v = fmt.Sprintf("%q", v)
+			}
+		}
+		out = fmt.Sprintf("filter(%s, .%s %s %s)", out, m[2], m[3], v)
+	}
+	if m[5] != "" {
+		out = fmt.Sprintf("map(%s, .%s)", out, m[5])
+	}
+	if first {
+		out = "first(" + out + ")"
+	}
+	return out, true
+}
+
+// plainQuery is a JSON literal that is no text.
+var plainQuery = regexp.MustCompile(`^(true|false|null|-?[0-9.]+)$`)
 
 // itemTest is the closure of select and selectattr: x, the test's name, its argument.
 func itemTest(not, x string, args []string) string {
@@ -427,11 +577,29 @@ var renamed = map[string]string{
 	"community.general.json_query": "filter",
 }
 
+// nowhere are filters and functions that have no counterpart, with what does the same.
+var nowhere = map[string]string{
+	"macaddr": "write hwaddr(x)", "dict_kv": "write {KEY: x}", "get_path": `write x["a"]["b"]`, "pprint": "write to_nice_json(x)", "forceescape": "write escape(x)", "cycler": "in a template file loop.cycle(a, b) does it",
+	"joiner": `in a template file write {% if not loop.first %}, {% endif %}`, "lipsum": "write the text", "undef": "write mandatory(x) where it is read", "jc": "take the command's own JSON, or regex_findall(text, pattern)",
+	"parse_cli": "write regex_findall(text, pattern)", "parse_cli_textfsm": "write regex_findall(text, pattern)", "from_xml": "write regex_search(text, pattern, group)", "to_xml": "write a template",
+	"from_toml": "keep the data in YAML or JSON", "to_toml": "write a template", "vault": "the module secret makes secrets on the host", "unvault": "the module secret makes secrets on the host",
+	"hashids_encode": `write hash(x, "sha1")[:8]`, "hashids_decode": "keep what was encoded", "unicode_normalize": "write the text in one form", "slaac": "write the address", "replace_keys": "write items2dict(map(dict2items(x), {\"key\": replace(.key, a, b), \"value\": .value}))",
+	"usable_range": `write ipaddr(x, "range_usable")`, "nthost": "write nthhost(x, n)", "fact_diff": "write difference(a, b)", "param_list_compare": "write difference(a, b)",
+	"split_pem": `write regex_findall(text, "(?s)-----BEGIN.*?-----END[^\n]*")`, "x509_certificate_info": "take what the module tells", "to_days": `write to_time_unit(x, "d")`, "to_hours": `write to_time_unit(x, "h")`,
+	"to_minutes": `write to_time_unit(x, "min")`, "to_milliseconds": `write to_time_unit(x, "ms")`, "to_weeks": `write to_time_unit(x, "w")`, "to_months": `write to_time_unit(x, "mo")`, "to_years": `write to_time_unit(x, "y")`,
+	"index_of": "write findIndex(list, # == x)", "consolidate": "write combine(a, b)", "lists_union": "write union(a, b)", "lists_intersect": "write intersect(a, b)", "lists_difference": "write difference(a, b)",
+	"lists_symmetric_difference": "write symmetric_difference(a, b)", "accumulate": "write reduce(list, #acc + #)", "reveal_ansible_type": "write type_debug(x)", "ansible_type": "write type_debug(x)", "validate": "assert says what must hold",
+	"vlan_parser": "write join(list, \",\")", "win_path": "write replace(x, \"/\", \"\\\\\")", "pass": "write pipe(\"pass show NAME\")",
+}
+
 // unknownFunction is the error of a call of a name that is no function.
 func unknownFunction(name string, off int) *perr {
 	e := &perr{off: off, msg: fmt.Sprintf("no function is called %s", name)}
 	if to, ok := renamed[name]; ok {
 		e.hint = "write " + to
+		return e
+	}
+	if e.hint = nowhere[name]; e.hint != "" {
 		return e
 	}
 	if c := similar(name, FunctionNames()); len(c) > 0 {
