@@ -37,7 +37,7 @@ type fileOptions struct {
 // source.Errors: all that were found.
 func ParseFile(name, src string) (*Template, error) {
 	o := &origin{src: src, at: fileLocator(name, src), whole: true}
-	p := &fileParser{o: o, src: src, declared: map[string]bool{"caller": true, "loop": true}, code: &code{}}
+	p := &fileParser{o: o, src: src, declared: map[string]bool{"caller": true, "loop": true}, macros: map[string]*Function{}, code: &code{}}
 	p.parse()
 	if err := p.errs.Err(); err != nil {
 		return nil, err
@@ -73,6 +73,7 @@ type fileParser struct {
 	opts     fileOptions
 	errs     source.Errors
 	declared map[string]bool
+	macros   map[string]*Function // what is known of their parameters, for hints
 	calls    []pendingCall
 	blocks   []*openBlock
 	body     *[]stmt // where statements go now
@@ -335,7 +336,7 @@ func tagWord(src string, i int) string {
 
 // expr parses what scan has read; an error is noted and gives nil.
 func (p *fileParser) expr(l *lexed, before, after string) node {
-	n, err := parseLexed(p.src, l, dialect{file: true, calls: func(name string, off int) {
+	n, err := parseLexed(p.src, l, dialect{file: true, macros: p.macros, calls: func(name string, off int) {
 		p.calls = append(p.calls, pendingCall{name, off})
 	}})
 	if err != nil {

@@ -387,6 +387,9 @@ func (h *habits) keywords(i int, t tok, hint string) *fix {
 	name := h.toks[open-1].text
 	fn := lookupFunction(name)
 	if fn == nil {
+		fn = h.d.macros[name]
+	}
+	if fn == nil {
 		f.hint = "write the values in the order of the parameters"
 		return f
 	}

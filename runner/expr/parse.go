@@ -54,6 +54,8 @@ var comparisons = map[string]bool{
 type dialect struct {
 	file  bool
 	calls func(name string, off int) // told of each call of a name that is no function
+
+	macros map[string]*Function // of the file so far: their names and parameters
 }
 
 // parseBare reads a whole text as one expression.

@@ -135,6 +135,7 @@ func (p *fileParser) statement(off int, l *lexed) *perr {
 		if m.params, err = p.params(l, 3, n-1); err != nil {
 			return err
 		}
+		p.macros[m.name] = p.signature(m.name, l, 3, n-1)
 		p.add(m)
 		if err := p.open(word, off, &m.body, nil); err != nil {
 			return err
@@ -178,6 +179,9 @@ func (p *fileParser) statement(off int, l *lexed) *perr {
 	case "endraw":
 		return &perr{off: off, msg: "{% endraw %} ends nothing"}
 	case "do":
+		if e := p.changing(l, 1); e != nil {
+			return e
+		}
 		return &perr{off: off, msg: "{% do %} has no meaning here", hint: "write {% set list = list + [x] %}, inside a loop with a namespace"}
 	case "filter":
 		return p.filterTag(off, l)
@@ -290,8 +294,37 @@ func (p *fileParser) setTag(off int, l *lexed) *perr {
 		p.add(s)
 		return nil
 	}
+	if e := p.changing(l, eq+1); e != nil {
+		return e
+	}
 	p.add(&setStmt{at: at(off), names: names, n: p.part(l, eq+1, len(l.toks), "set "+names[0]+" =")})
 	return nil
+}
+
+// changing is the error of x.append(y) from the i-th token on: values do not
+// change, a namespace holds the new one.
+func (p *fileParser) changing(l *lexed, i int) *perr {
+	if i+3 >= len(l.toks) || l.toks[i].kind != tokIdent || !l.is(i+1, ".") || !l.is(i+3, "(") {
+		return nil
+	}
+	x, rest := l.toks[i].text, ""
+	args := strings.TrimSpace(p.src[l.toks[i+3].end:l.toks[len(l.toks)-1].off])
+	switch l.toks[i+2].text {
+	case "append":
+		rest = "ns." + x + " + [" + args + "]"
+	case "extend":
+		rest = "ns." + x + " + " + args
+	case "update":
+		rest = "combine(ns." + x + ", " + args + ")"
+	default:
+		return nil
+	}
+	empty := "[]"
+	if l.toks[i+2].text == "update" {
+		empty = "{}"
+	}
+	return &perr{off: l.toks[i+2].off, msg: "values have no methods: ." + l.toks[i+2].text + "()",
+		hint: fmt.Sprintf("write {%% set ns = namespace(%s=%s) %%} before the loop, {%% set ns.%s = %s %%} in it, and ns.%s behind it", x, empty, x, rest, x)}
 }
 
 // split cuts the tokens from i to j at the commas outside of brackets.
@@ -329,6 +362,19 @@ func (p *fileParser) params(l *lexed, i, j int) ([]param, *perr) {
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// signature is the form of a macro.
+func (p *fileParser) signature(name string, l *lexed, i, j int) *Function {
+	f := &Function{Name: name}
+	for _, r := range l.split(i, j) {
+		a := Param{Name: l.toks[r[0]].text}
+		if r[1]-r[0] > 2 {
+			a.Optional, a.Default = true, p.src[l.toks[r[0]+2].off:l.toks[r[1]-1].end]
+		}
+		f.Params = append(f.Params, a)
+	}
+	return f
 }
 
 // named is params whose values must be there.

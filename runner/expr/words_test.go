@@ -1,10 +1,13 @@
 package expr
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/mxplay/mxplay/runner/source"
 )
 
 // TestAnsibleWords: what real playbooks and templates write in Ansible's words
@@ -535,4 +538,36 @@ var ansibleWithout = []string{
 	`x | community.crypto.x509_certificate_info`,
 	`undef()`,
 	`x | json_query('a[?b].{c: d}')`,
+}
+
+// TestTemplateWords: what template files write in Jinja's words is refused with what to write.
+func TestTemplateWords(t *testing.T) {
+	const macro = "{% macro field(name, value='', type=\"a b\") %}{{ name }}{% endmacro %}"
+	for src, want := range map[string]string{
+		macro + "{{ field('a', value='b') }}":      "write {{ field('a', 'b') }}",
+		macro + "{{ field(value='v', name='n') }}": "write {{ field('n', 'v') }}",
+		macro + "{{ field('n', type='t') }}":       "write {{ field('n', '', 't') }}",
+		macro + "{{ field(nme='n') }}":             `its form is field(name, value = '', type = "a b")`,
+		"{% import 'm' as m %}{{ m.f(a=1) }}":      "write the values in the order of the parameters",
+		"{% set _ = x.append(1) %}":                "write {% set ns = namespace(x=[]) %} before the loop, {% set ns.x = ns.x + [1] %} in it, and ns.x behind it",
+		"{% set _ = x.update({'a': 1}) %}":         "write {% set ns = namespace(x={}) %} before the loop, {% set ns.x = combine(ns.x, {'a': 1}) %} in it, and ns.x behind it",
+		"{% do x.append(1) %}":                     "write {% set ns = namespace(x=[]) %} before the loop, {% set ns.x = ns.x + [1] %} in it, and ns.x behind it",
+		"{% for k, v in d.items() %}{% endfor %}":  "write {% for … in items(d) %}",
+		"{% for k in d | dictsort %}{% endfor %}":  "write {% for … in d | dictsort() %}",
+		"{% filter upper %}{% endfilter %}":        "write {% filter upper() %}",
+		"{% if a is defined %}{% endif %}":         "write {% if defined(a) %}",
+		"{% set x = a if b else c %}":              "write {% set x = b ? a : c %}",
+		"{% for x in y %}{% break %}{% endfor %}":  "write {% for x in list if … %}",
+		"{{ a | pprint }}":                         "write to_nice_json(x)",
+		"{% endfor %}":                             "",
+	} {
+		_, err := ParseFile("t", src)
+		var es source.Errors
+		if !errors.As(err, &es) || es[0].Hint != want {
+			t.Errorf("%s\n got %+v\nwant %s", src, err, want)
+			if len(es) > 0 {
+				t.Log(es[0].Hint)
+			}
+		}
+	}
 }
