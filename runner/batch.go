@@ -11,6 +11,7 @@ import (
 	"github.com/mxplay/mxplay/inventory"
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/report"
+	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
 
@@ -43,6 +44,7 @@ type batch struct {
 	gained  atomic.Pointer[gained]
 	out     int     // how many hosts are, as magic has it
 	maxFail float64 // max_fail_percentage; negative without
+	gathers bool    // gather_facts
 
 	mu      sync.Mutex
 	endPlay bool // nothing more of the play happens
@@ -67,7 +69,7 @@ func (b *batch) through(ctx context.Context) {
 		h.batch, h.roles = b, map[string]*roleRun{}
 		h.prepare(b.play.dir)
 	})
-	if b.gathers() {
+	if b.gathers {
 		b.gather(ctx)
 	}
 	for _, tasks := range [][]*task{b.play.pre, b.play.main, b.play.post} {
@@ -95,15 +97,7 @@ func (b *batch) through(ctx context.Context) {
 	}
 }
 
-func (b *batch) free() bool { return b.play.free() }
-
-func (p *play) free() bool {
-	if p.strategy == nil {
-		return false
-	}
-	v, _ := p.strategy.Constant()
-	return v == "free"
-}
+func (b *batch) free() bool { return b.play.free }
 
 // each does f for every host at once and waits.
 func (b *batch) each(hs []*host, f func(*host)) {
@@ -249,17 +243,20 @@ func (b *batch) drain(ctx context.Context, hs []*host) {
 	b.each(hs, func(h *host) { h.drain(ctx) })
 }
 
-// gathers tells whether the play wants facts.
-func (b *batch) gathers() bool {
-	if b.play.gather == nil {
-		return true
+// gathers tells whether a play wants facts.
+func (p *Program) gathers(pl *play, prompts *expr.Layer) (bool, error) {
+	if pl.gather == nil {
+		return true, nil
 	}
-	v, err := b.play.gather.Eval(&expr.Context{Scope: layerScope{b.run.p.extra}})
+	v, err := p.word(pl, pl.gather, prompts)
 	if err != nil {
-		return true
+		return false, err
 	}
-	on, err := toBool(v.Value)
-	return err != nil || on == true
+	on, err := toBool(v)
+	if err != nil {
+		return false, source.Errorf(pl.src.GatherFacts.Pos, "gather_facts: %s", err)
+	}
+	return on == true, nil
 }
 
 // gather connects to all hosts; their facts come with the first words.

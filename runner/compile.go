@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/mxplay/mxplay/inventory"
 	"github.com/mxplay/mxplay/modules"
@@ -102,6 +103,7 @@ type compiler struct {
 	anyHost    bool                        // any may be added
 	inTask     *task                       // being compiled; nil between tasks
 	magic      map[string]expr.Type
+	warned     map[string]*source.Error // names in inventories that were warned of
 
 	defined   map[string]int     // how many definitions each name has
 	setBy     map[string][]*task // tasks that register a name or set it as a fact
@@ -157,6 +159,7 @@ func (c *compiler) site() {
 	c.checkConstants()
 	c.checkTags()
 	c.startAt()
+	c.warnOfNames()
 	c.p.Warnings = append(c.p.Warnings, inv.Warnings...)
 }
 
@@ -176,73 +179,13 @@ func (c *compiler) lostFiles(err error) {
 	}
 }
 
-// staticName evaluates the name in an import that reads only what is known before any host: -e.
-func (c *compiler) staticName(n *source.Node, _ *playbook.Level) (string, error) {
-	r, err := expr.NodeDef(n, nil).Eval(&expr.Context{Scope: layerScope{c.p.extra}})
-	if err != nil {
-		return "", err
-	}
-	s, ok := r.Value.(string)
-	if !ok {
-		return "", source.Errorf(n.Pos, "the name is no text")
-	}
-	return s, nil
-}
-
-// layerScope is a Scope over one layer.
-type layerScope struct{ l *expr.Layer }
-
-func (s layerScope) Lookup(name string) (expr.Bound, bool, error) {
-	d := s.l.Vars[name]
-	if d == nil {
-		return expr.Bound{}, false, nil
-	}
-	r, err := d.Eval(&expr.Context{Scope: s})
-	return expr.Bound{Value: r.Value, Taint: r.Taint}, err == nil, err
-}
-
-// playScope is a Scope over what a play sets itself, and the command line.
-type playScope struct {
-	extra *expr.Layer
-	play  []*expr.Layer
-}
-
-func (s playScope) Lookup(name string) (expr.Bound, bool, error) {
-	d := s.extra.Vars[name]
-	var best *expr.Layer
-	for _, l := range s.play {
-		if l == nil {
-			continue
-		}
-		if e := l.Vars[name]; e != nil && s.extra.Vars[name] == nil && (best == nil || l.Level >= best.Level) {
-			best, d = l, e
-		}
-	}
-	if d == nil {
-		return expr.Bound{}, false, nil
-	}
-	r, err := d.Eval(&expr.Context{Scope: s})
-	return expr.Bound{Value: r.Value, Taint: r.Taint}, err == nil, err
-}
-
-// title is the play's name, or its hosts where it has none that can be made out before the run.
-func (p *Program) title(pl *play) string {
-	if pl.name == nil {
-		return pl.on
-	}
-	res, err := pl.name.Eval(&expr.Context{Scope: playScope{p.extra, p.layersOf(pl)}})
-	if err != nil || value.Text(res.Value) == "" {
-		return pl.on
-	}
-	return value.Text(res.Value)
-}
-
 // layer notes that a layer's names can be set, and parses its templates.
 func (c *compiler) layer(l *expr.Layer) *expr.Layer {
 	if l == nil {
 		return nil
 	}
 	for name, d := range l.Vars {
+		c.named(name, d.Pos, l.Level)
 		c.define(name, d)
 	}
 	return l
@@ -375,20 +318,20 @@ func (c *compiler) play(src *playbook.Play) *play {
 	p.strategy = c.tree(src.Strategy)
 	p.order = c.tree(src.Order)
 	p.anyErrorsFatal, p.ignoreUnreachable = c.tree(src.AnyErrorsFatal), c.tree(src.IgnoreUnreachable)
-	c.strategy(p)
 	for _, s := range src.Serial {
 		if d := c.tree(s); d != nil {
 			p.serial = append(p.serial, d)
 		}
 	}
-	c.numbers(p)
 	p.layers = append(p.layers, c.fields(expr.PlayVars, "play", src.Vars))
 	for _, f := range src.VarsFiles {
 		p.layers = append(p.layers, c.varsFile(p, f))
 	}
 	for _, pr := range src.VarsPrompt {
+		c.named(pr.Name, pr.Pos, expr.VarsPrompt)
 		c.known[pr.Name] = true
 	}
+	c.strategy(p)
 	pre := c.giving(func() { p.pre = c.list(src.PreTasks) })
 	entries := &gives{}
 	imports := c.giving(func() {
@@ -406,6 +349,7 @@ func (c *compiler) play(src *playbook.Play) *play {
 	}
 	p.layers = append(p.layers, entries.layers...)
 	p.roleNames, p.depNames = entries.roles, once(entries.deps)
+	c.playWords(p)
 	return p
 }
 
@@ -416,11 +360,14 @@ func (c *compiler) varsFile(p *play, n *source.Node) *expr.Layer {
 		names = n.Items
 	}
 	for i, f := range names {
-		r, err := expr.NodeDef(f, nil).Eval(&expr.Context{Scope: layerScope{c.p.extra}})
-		name, ok := r.Value.(string)
-		if err != nil || !ok {
+		v, err := c.p.word(p, expr.NodeDef(f, nil))
+		name, ok := v.(string)
+		if err == nil && !ok {
+			err = source.Errorf(f.Pos, "the name of a file is a text, not %s", value.Short(v, 30))
+		}
+		if err != nil {
 			c.loader.Lost.Everything()
-			c.errs.Add(f.Pos, source.Errorf(f.Pos, "the name of a file of variables may read only what -e sets"))
+			c.errs.Add(f.Pos, err)
 			return nil
 		}
 		path := name
@@ -456,23 +403,45 @@ func (c *compiler) strategy(p *play) {
 	if p.strategy == nil {
 		return
 	}
-	v, ok := p.strategy.Constant()
-	if ok && (v == "linear" || v == "free") {
+	v, err := c.p.word(p, p.strategy)
+	if err != nil {
+		c.errs.Add(p.src.Strategy.Pos, err)
 		return
 	}
-	e := source.Errorf(p.src.Strategy.Pos, "strategy is linear or free, and constant")
-	if v == "host_pinned" {
-		e.Hint = "strategy: free"
+	word, _ := v.(string)
+	switch strings.TrimPrefix(word, "ansible.builtin.") {
+	case "linear":
+	case "free":
+		p.free = true
+	case "host_pinned":
+		c.errs.Add(p.src.Strategy.Pos, source.Errorf(p.src.Strategy.Pos, "strategy is linear or free").WithHint("strategy: free"))
+	default:
+		e := source.Errorf(p.src.Strategy.Pos, "strategy is linear or free, not %s", value.Short(v, 30))
+		if word == "debug" {
+			e.Hint = "mxplay run --step asks before each task"
+		}
+		c.errs.Add(p.src.Strategy.Pos, e)
 	}
-	c.errs.Add(p.src.Strategy.Pos, e)
 }
 
-// numbers refuses a serial or max_fail_percentage that is none; they may read what -e sets.
-func (c *compiler) numbers(p *play) {
-	if _, err := batchSizes(c.p, p, 1); err != nil {
-		c.errs.Add(p.src.Serial[0].Pos, err)
+// playWords refuses words of a play that are not what they must be. What reads
+// vars_prompt is known once that was asked for.
+func (c *compiler) playWords(p *play) {
+	add := func(pos source.Pos, err error) {
+		if name := undefinedIn(err); err != nil && (name == "" || !p.asks(name)) {
+			c.errs.Add(pos, err)
+		}
 	}
-	if _, err := c.p.maxFailOf(p); err != nil {
-		c.errs.Add(p.src.MaxFail.Pos, err)
+	if len(p.serial) > 0 {
+		_, err := batchSizes(c.p, p, 1, nil)
+		add(p.src.Serial[0].Pos, err)
+	}
+	if p.maxFail != nil {
+		_, err := c.p.maxFailOf(p, nil)
+		add(p.src.MaxFail.Pos, err)
+	}
+	if p.gather != nil {
+		_, err := c.p.gathers(p, nil)
+		add(p.src.GatherFacts.Pos, err)
 	}
 }

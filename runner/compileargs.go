@@ -174,6 +174,7 @@ func (c *compiler) setFact(f source.Field, a *arg) {
 		c.open = append(c.open, f.KeyPos.String()+": set_fact with a computed name")
 		return
 	}
+	c.named(f.Key, f.KeyPos, expr.SetFacts)
 	c.set[f.Key] = true
 	c.setBy[f.Key] = append(c.setBy[f.Key], c.inTask)
 	if a.value != nil {

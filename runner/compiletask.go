@@ -71,6 +71,9 @@ func (c *compiler) task(src *playbook.Task) *task {
 	}
 	t.register = src.Register
 	if t.register != "" {
+		c.named(t.register, src.RegisterPos, expr.SetFacts)
+	}
+	if t.register != "" {
 		c.setBy[t.register] = append(c.setBy[t.register], t)
 		c.registers[t.register] = append(c.registers[t.register], t)
 	}
@@ -272,7 +275,7 @@ func (c *compiler) keywords(t *task) {
 	k.delegateFacts = near(func(k *playbook.Keywords) *source.Node { return k.DelegateFacts })
 	c.inPlay.delegates = c.inPlay.delegates || k.delegateTo != nil
 	for _, d := range []*expr.Def{k.runOnce, k.once} {
-		if d == nil || !c.inPlay.free() {
+		if d == nil || !c.inPlay.free {
 			continue
 		}
 		if v, _ := d.Constant(); v != false {
@@ -349,6 +352,7 @@ func (c *compiler) enterLoop(src *playbook.Task) {
 	}
 	for _, n := range names {
 		c.loopNames[n] = true
+		c.named(n, src.Loop.Pos, expr.LoopVars)
 		if slices.Contains(c.loops, n) {
 			c.errs.Add(src.Loop.Pos, source.Errorf(src.Loop.Pos, "a loop around this one has taken the variable %s", n).
 				WithHint("give this one another: loop_control: {loop_var: NAME}"))
@@ -370,7 +374,7 @@ func (c *compiler) tagNames(n *source.Node) []string {
 	if out, ok := c.tagLists[n]; ok {
 		return out
 	}
-	r, err := expr.NodeDef(n, nil).Eval(&expr.Context{Scope: layerScope{c.p.extra}})
+	r, err := expr.NodeDef(n, nil).Eval(&expr.Context{Scope: playScope{extra: c.p.extra}})
 	if err != nil {
 		c.errs.Add(n.Pos, err)
 		return nil

@@ -297,7 +297,7 @@ func (h *host) lost(ctx context.Context, t *task, delegate string, err error) bo
 	if ctx.Err() != nil {
 		return false
 	}
-	res := &report.Result{Host: h.name, Delegate: delegate, Status: report.Unreachable, Msg: err.Error(), Task: &report.Task{Name: "Gathering Facts", Module: "setup"}}
+	res := &report.Result{Host: h.name, Delegate: delegate, Status: report.Unreachable, Msg: err.Error(), Task: &report.Task{Name: "Gathering Facts", Module: "setup", Pos: h.batch.play.src.Pos}}
 	word := h.batch.play.ignoreUnreachable
 	if t != nil {
 		res.Task, word = h.shownTask(t), t.kw.ignoreUnreachable

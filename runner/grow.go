@@ -21,7 +21,7 @@ func (t *task) grows() bool {
 // variables it sets.
 func (c *compiler) growth(t *task) {
 	if t.mod.Name == "add_host" {
-		if t.play.free() {
+		if t.play.free {
 			c.errs.Add(t.src.ModulePos, source.Errorf(t.src.ModulePos, "under the strategy free each host goes on by itself, so add_host cannot work once for all").
 				WithHint("take the strategy linear, or a play of its own for it"))
 		}
@@ -283,10 +283,7 @@ func (r *run) hostsOf(p *play) []*inventory.Host {
 	if err != nil {
 		return p.hosts
 	}
-	if p.order != nil {
-		v, _ := p.order.Constant()
-		inOrder(hs, v)
-	}
+	inOrder(hs, p.inOrder)
 	for _, h := range hs {
 		if !slices.Contains(r.all, h) {
 			r.all = append(r.all, h)

@@ -79,7 +79,7 @@ func (h *host) prepare(dir string) {
 		return
 	}
 	h.dir = dir
-	layers := []*expr.Layer{h.run.p.extra}
+	layers := []*expr.Layer{ownDefaults(), h.run.p.extra}
 	ls, err := h.run.p.inv.Layers(h.inv, dir)
 	if err == nil {
 		for _, l := range ls {
@@ -88,6 +88,28 @@ func (h *host) prepare(dir string) {
 	}
 	layers = append(layers, h.magicLayer())
 	h.env = h.run.vars.Host(h.name, layers...)
+}
+
+// groupHosts are the groups of an inventory with the names of their hosts.
+func groupHosts(inv *inventory.Inventory) *value.Map {
+	m := value.NewMap(0)
+	inv.Read(func() {
+		for _, g := range inv.Groups {
+			var l value.List
+			for _, h := range g.AllHosts() {
+				l = append(l, h.Name)
+			}
+			m.Set(g.Name, l)
+		}
+	})
+	return m
+}
+
+// ownDefaults are variables that mxplay gives a value for as long as nothing else does.
+func ownDefaults() *expr.Layer {
+	l := defs(expr.RoleDefaults, map[string]value.Value{"ansible_managed": "Managed by mxplay: what you change here is lost"})
+	l.Name = "mxplay itself"
+	return l
 }
 
 // magicLayer are the variables that the engine sets for the host alone.
@@ -136,17 +158,7 @@ func (r *run) groupsValue() value.Value {
 	r.groupsMu.Lock()
 	defer r.groupsMu.Unlock()
 	if now := r.grown.Load(); r.groups == nil || r.groupsAt != now {
-		m := value.NewMap(0)
-		r.p.inv.Read(func() {
-			for _, g := range r.p.inv.Groups {
-				var l value.List
-				for _, h := range g.AllHosts() {
-					l = append(l, h.Name)
-				}
-				m.Set(g.Name, l)
-			}
-		})
-		r.groups, r.groupsAt = m, now
+		r.groups, r.groupsAt = groupHosts(r.p.inv), now
 	}
 	return r.groups
 }

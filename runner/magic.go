@@ -55,7 +55,7 @@ func MagicVars() []MagicVar {
 		{"ansible_config_file", "null: there is no such file", expr.Any},
 		{"ansible_version", "the Ansible whose language this is: full, major, minor, revision, string", expr.Record(map[string]expr.Type{
 			"full": str, "string": str, "major": whole, "minor": whole, "revision": whole})},
-		{"ansible_managed", "a line that says who manages a file", str},
+		{"ansible_managed", "a line that says who manages a file, unless a variable of that name says something else", str},
 		{"ansible_loop", "in a loop with extended: index, index0, first, last, length, revindex, revindex0, previtem, nextitem, allitems", expr.Any},
 		{"ansible_loop_var", "in a loop: the name of the item's variable", str},
 		{"ansible_index_var", "in a loop with index_var: its name", str},
@@ -109,15 +109,18 @@ func (r *run) magicOfRun() map[string]value.Value {
 	}
 	out := map[string]value.Value{
 		"groups": r.groupsValue(), "ansible_check_mode": r.o.Check, "ansible_diff_mode": r.o.Diff,
-		"ansible_forks": int64(r.o.Forks), "ansible_managed": "Managed by mxplay: what you change here is lost",
-		"ansible_run_tags": texts(tags), "ansible_skip_tags": texts(o.SkipTags), "ansible_verbosity": int64(r.o.Verbose), "omit": expr.Omit,
+		"ansible_forks": int64(r.o.Forks), "ansible_run_tags": texts(tags), "ansible_skip_tags": texts(o.SkipTags), "ansible_verbosity": int64(r.o.Verbose), "omit": expr.Omit,
 		"ansible_inventory_sources": sources, "ansible_config_file": nil,
-		"ansible_version": value.MapOf("full", "2.19.0", "major", int64(2), "minor", int64(19), "revision", int64(0), "string", "2.19.0"),
+		"ansible_version": ansibleVersion(),
 	}
 	if len(o.Limit) > 0 {
 		out["ansible_limit"] = strings.Join(o.Limit, ",")
 	}
 	return out
+}
+
+func ansibleVersion() value.Value {
+	return value.MapOf("full", "2.19.0", "major", int64(2), "minor", int64(19), "revision", int64(0), "string", "2.19.0")
 }
 
 // magicOfRoles are those of a play's roles, and of those that they depend on.

@@ -232,3 +232,50 @@ func (c *compiler) connectionVar(name string, d *expr.Def) {
 		c.errs.Add(d.Pos, source.Errorf(d.Pos, "no variable is called %s", name).WithHint("did you mean %s?", near))
 	}
 }
+
+// runNames are the variables that the run always sets itself.
+func runNames(name string) bool {
+	switch name {
+	case "inventory_hostname", "inventory_hostname_short", "inventory_dir", "inventory_file", "group_names", "groups", "hostvars", "vars",
+		"playbook_dir", "ansible_play_name", "ansible_play_hosts", "ansible_play_hosts_all", "ansible_play_batch", "play_hosts",
+		"ansible_check_mode", "ansible_diff_mode", "ansible_forks", "ansible_run_tags", "ansible_skip_tags", "ansible_verbosity", "ansible_version":
+		return true
+	}
+	return false
+}
+
+// named refuses a name under which no expression finds what is set: a word of
+// the language, or what the run sets itself. Of an inventory it is a warning,
+// once a name.
+func (c *compiler) named(name string, pos source.Pos, at expr.Level) {
+	var e *source.Error
+	switch {
+	case expr.Reserved(name):
+		e = source.Errorf(pos, "%s is a word of expressions and cannot name a variable", name)
+	case runNames(name):
+		e = source.Errorf(pos, "%s is set by the run itself, what is set here is never read", name)
+	default:
+		return
+	}
+	e.Hint = "give it another name"
+	if at < expr.InventoryAll || at > expr.HostVarsPlaybook {
+		c.errs.Add(pos, e)
+		return
+	}
+	if expr.Reserved(name) {
+		e.Hint += ", or read it as vars[\"" + name + "\"]"
+	}
+	if c.warned == nil {
+		c.warned = map[string]*source.Error{}
+	}
+	if old := c.warned[name]; old == nil || source.Compare(pos, old.Pos) < 0 {
+		c.warned[name] = e
+	}
+}
+
+// warnOfNames shows the warnings of named, by place.
+func (c *compiler) warnOfNames() {
+	ws := slices.Collect(maps.Values(c.warned))
+	slices.SortFunc(ws, func(a, b *source.Error) int { return source.Compare(a.Pos, b.Pos) })
+	c.p.Warnings = append(c.p.Warnings, ws...)
+}

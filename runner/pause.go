@@ -95,7 +95,7 @@ func (c *compiler) pauses(t *task) {
 	if t.mod.Name != "pause" {
 		return
 	}
-	if t.play.free() {
+	if t.play.free {
 		c.errs.Add(t.src.ModulePos, source.Errorf(t.src.ModulePos, "under the strategy free each host goes on by itself, so pause cannot hold all of them").
 			WithHint("take the strategy linear, or a play of its own for it"))
 	}

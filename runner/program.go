@@ -12,6 +12,7 @@ import (
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/playbook"
 	"github.com/mxplay/mxplay/runner/source"
+	"github.com/mxplay/mxplay/runner/value"
 )
 
 // Program is a site that compiled: every name known, every constant argument checked.
@@ -62,7 +63,9 @@ type play struct {
 	anyErrorsFatal, ignoreUnreachable *expr.Def
 
 	strategy  *expr.Def
+	free      bool // its strategy is free
 	order     *expr.Def
+	inOrder   value.Value       // what order says; nil when it says nothing
 	matched   []*inventory.Host // hosts, before order
 	book      string            // the playbook as the command line names it
 	shuffle   bool

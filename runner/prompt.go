@@ -37,9 +37,9 @@ func (r *run) ask(p *play) (*expr.Layer, error) {
 			if x.n == nil {
 				continue
 			}
-			res, err := expr.NodeDef(x.n, nil).Eval(&expr.Context{Scope: layerScope{r.p.extra}})
+			v, err := r.p.word(p, expr.NodeDef(x.n, nil))
 			if err == nil {
-				err = x.put(res.Value)
+				err = x.put(v)
 			}
 			if err != nil {
 				return nil, source.Errorf(x.n.Pos, "%s", plainMsg(err))

@@ -230,11 +230,15 @@ func (r *run) play(ctx context.Context, p *play) error {
 		r.o.Report.Play(report.Play{Name: name, Check: r.o.Check})
 		return nil
 	}
-	sizes, err := batchSizes(r.p, p, len(all))
+	sizes, err := batchSizes(r.p, p, len(all), r.prompts[p])
 	if err != nil {
 		return err
 	}
-	maxFail, err := r.p.maxFailOf(p)
+	maxFail, err := r.p.maxFailOf(p, r.prompts[p])
+	if err != nil {
+		return err
+	}
+	gathers, err := r.p.gathers(p, r.prompts[p])
 	if err != nil {
 		return err
 	}
@@ -248,7 +252,7 @@ func (r *run) play(ctx context.Context, p *play) error {
 	for i := 0; len(all) > 0 && ctx.Err() == nil && !r.stop; i++ {
 		n := min(sizes[min(i, len(sizes)-1)], len(all))
 		// a host that failed in an earlier play keeps its seat
-		b := &batch{run: r, play: p, name: name, hosts: alive(all[:n]), all: hosts, maxFail: maxFail, prompts: r.prompts[p]}
+		b := &batch{run: r, play: p, name: name, hosts: alive(all[:n]), all: hosts, maxFail: maxFail, gathers: gathers, prompts: r.prompts[p]}
 		all = all[n:]
 		if len(b.hosts) == 0 {
 			continue
@@ -285,15 +289,15 @@ func alive(hs []*host) []*host {
 }
 
 // maxFailOf is the play's max_fail_percentage, negative when it has none.
-func (prog *Program) maxFailOf(p *play) (float64, error) {
+func (prog *Program) maxFailOf(p *play, prompts *expr.Layer) (float64, error) {
 	if p.maxFail == nil {
 		return -1, nil
 	}
-	res, err := p.maxFail.Eval(&expr.Context{Scope: layerScope{prog.extra}})
+	res, err := prog.word(p, p.maxFail, prompts)
 	if err != nil {
 		return 0, err
 	}
-	v, err := toFloat(res.Value)
+	v, err := toFloat(res)
 	if err != nil {
 		return 0, source.Errorf(p.src.MaxFail.Pos, "max_fail_percentage: %s", err)
 	}
@@ -333,14 +337,14 @@ func (r *run) recap(ctx context.Context) *report.Recap {
 }
 
 // batchSizes are the sizes that serial asks for; the last repeats.
-func batchSizes(prog *Program, p *play, n int) ([]int, error) {
+func batchSizes(prog *Program, p *play, n int, prompts *expr.Layer) ([]int, error) {
 	var out []int
 	for _, s := range p.serial {
-		res, err := s.Eval(&expr.Context{Scope: layerScope{prog.extra}})
+		res, err := prog.word(p, s, prompts)
 		if err != nil {
 			return nil, err
 		}
-		size, err := share(res.Value, n)
+		size, err := share(res, n)
 		if err != nil {
 			return nil, source.Errorf(s.Pos, "%s", err)
 		}

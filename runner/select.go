@@ -159,18 +159,19 @@ func (c *compiler) selectHosts() {
 			continue // refused already
 		}
 		pos := p.src.Hosts.Pos
-		r, err := p.pattern.Eval(&expr.Context{Scope: layerScope{c.p.extra}})
+		v, err := c.p.word(p, p.pattern)
 		if err != nil {
 			c.errs.Add(pos, err)
+			order(p, c)
 			continue
 		}
 		var parts []string
-		if l, ok := r.Value.(value.List); ok {
+		if l, ok := v.(value.List); ok {
 			for _, x := range l {
 				parts = append(parts, value.Text(x))
 			}
 		} else {
-			parts = append(parts, value.Text(r.Value))
+			parts = append(parts, value.Text(v))
 		}
 		p.patterns, p.on = parts, strings.Join(parts, ",")
 		on := p.on
@@ -241,8 +242,12 @@ func order(p *play, c *compiler) {
 	if p.order == nil {
 		return
 	}
-	v, _ := p.order.Constant()
-	p.shuffle = v == "shuffle"
+	v, err := c.p.word(p, p.order)
+	if err != nil {
+		c.errs.Add(p.src.Order.Pos, err)
+		return
+	}
+	p.inOrder, p.shuffle = v, v == "shuffle"
 	if !inOrder(p.hosts, v) {
 		pos := p.src.Order.Pos
 		c.errs.Add(pos, source.Errorf(pos, "order is inventory, reverse_inventory, sorted, reverse_sorted or shuffle, not %s", value.Short(v, 30)))

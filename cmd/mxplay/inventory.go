@@ -43,8 +43,8 @@ ansible-inventory gives for the same files.`,
 			if actions != 1 {
 				return badInput(errors.New("one of --list, --host and --graph says what to show"))
 			}
-			if o.yaml && !o.list {
-				return badInput(errors.New("--yaml is for --list only"))
+			if o.yaml && o.graph {
+				return badInput(errors.New("--yaml is for --list and --host"))
 			}
 			var err error
 			if o.view.Extra, err = runner.ExtraVars(o.extra); err != nil {
@@ -65,6 +65,8 @@ ansible-inventory gives for the same files.`,
 				out, err = inventory.ListJSON(inv, o.view)
 			case o.graph:
 				out, err = inventory.Graph(inv, o.view)
+			case o.yaml:
+				out, err = inventory.HostYAML(inv, o.host, o.view)
 			default:
 				out, err = inventory.HostJSON(inv, o.host, o.view)
 			}
@@ -82,7 +84,7 @@ ansible-inventory gives for the same files.`,
 	f.SortFlags = false
 	f.StringArrayVarP(&o.sources, "inventory", "i", nil, "`SOURCE` of hosts: file, folder, program, or names with commas between; may be given again")
 	f.BoolVar(&o.list, "list", false, "all hosts, groups and variables as JSON")
-	f.BoolVarP(&o.yaml, "yaml", "y", false, "with --list: as YAML, which can be an inventory itself")
+	f.BoolVarP(&o.yaml, "yaml", "y", false, "as YAML; that of --list can be an inventory itself")
 	f.StringVar(&o.host, "host", "", "the variables of the host `NAME` as JSON")
 	f.BoolVar(&o.graph, "graph", false, "the tree of groups")
 	f.BoolVar(&o.view.ShowVars, "vars", false, "with --graph: variables too")

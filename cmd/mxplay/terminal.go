@@ -88,6 +88,7 @@ func prompter(t *report.Terminal) func(runner.Prompt) (string, error) {
 			if err != nil || again == s {
 				return s, err
 			}
+			text = "they differ; " + q.Text
 		}
 	}
 }

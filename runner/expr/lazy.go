@@ -326,15 +326,15 @@ func (e *Env) lookupIn(ev *evaluator, name string) (Bound, bool, error) {
 
 // resolve finds a name and, when its definition is lazy, its value.
 func (e *Env) resolve(ev *evaluator, name string, peer bool) (Bound, bool, error) {
+	switch name { // which nothing can set
+	case "vars":
+		return Bound{Value: envObject{e, peer}}, true, nil
+	case "hostvars":
+		return Bound{Value: e.h.vars.HostVars()}, true, nil
+	}
 	d := e.find(name)
 	ev.deps.add(dep{peer: peer, host: e.h.name, name: name, def: d})
 	if d == nil {
-		switch name {
-		case "vars":
-			return Bound{Value: envObject{e, peer}}, true, nil
-		case "hostvars":
-			return Bound{Value: e.h.vars.HostVars()}, true, nil
-		}
 		return Bound{}, false, nil
 	}
 	if d.Unknown {

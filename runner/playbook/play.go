@@ -77,8 +77,9 @@ func (l *load) play(n *source.Node, p *parsed, path string, over *Level) *Play {
 	play.Level = Level{Kind: PlayLevel, Pos: n.Pos, Play: play}
 	d := dest{level: &play.Level, play: play}
 	misspelt := false
-	for i, f := range n.Fields {
-		misspelt = misspelt || l.words.byName[f.Key] == nil && source.DidYouMean(f.Key, []string{"hosts"}) != ""
+	for _, i := range tasksLast(n) {
+		key := n.Fields[i].Key
+		misspelt = misspelt || l.words.byName[key] == nil && source.DidYouMean(key, []string{"hosts"}) != ""
 		l.keyword(n, i, OnPlay, d)
 	}
 	if n.Get("hosts") == nil && !misspelt {
@@ -90,6 +91,21 @@ func (l *load) play(n *source.Node, p *parsed, path string, over *Level) *Play {
 		play.Vars = overlay(play.Vars, over.Vars)
 	}
 	return play
+}
+
+// tasksLast are the indexes of a map's fields, those of lists of tasks behind
+// all others: the imports in them read variables that may stand below.
+func tasksLast(n *source.Node) []int {
+	var first, last []int
+	for i, f := range n.Fields {
+		switch f.Key {
+		case "pre_tasks", "roles", "tasks", "post_tasks", "handlers", "block", "rescue", "always":
+			last = append(last, i)
+		default:
+			first = append(first, i)
+		}
+	}
+	return append(first, last...)
 }
 
 // looksLikeTask tells whether a map without hosts was meant as a task.

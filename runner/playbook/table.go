@@ -16,7 +16,7 @@ func table() *words {
 
 func playWords() []*Keyword {
 	return []*Keyword{
-		{Name: "hosts", On: OnPlay, Shape: Texts, Doc: "the hosts of the play: names, groups and patterns, separated by commas or as a list",
+		{Name: "hosts", On: OnPlay, Shape: Texts, Doc: "the hosts of the play: names, groups and patterns, separated by commas or as a list; before any host is known a play reads -e, its own vars, vars_files and groups",
 			put: one(func(d dest) **source.Node { return &d.play.Hosts })},
 		{Name: "gather_facts", On: OnPlay, Shape: Bool, Doc: "whether facts are at hand; they are read as needed, so this costs next to nothing",
 			put: one(func(d dest) **source.Node { return &d.play.GatherFacts })},

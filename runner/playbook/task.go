@@ -122,7 +122,8 @@ func (l *load) block(t *Task, n *source.Node) *Task {
 	if n.Get("block") == nil {
 		l.add(n.Errorf("rescue and always need a block beside them"))
 	}
-	for i, f := range n.Fields {
+	for _, i := range tasksLast(n) {
+		f := n.Fields[i]
 		if l.words.byName[f.Key] == nil && (l.module(f.Key) != "" || includeWords[bare(f.Key)] != nil) {
 			l.add(n.KeyErrorf(i, "a block does nothing by itself, but %s stands here", f.Key)).Hint = "put it into a task below block:"
 			l.Lost.Field(f)
