@@ -68,6 +68,10 @@ func TestHomeserver(t *testing.T) {
 	t.Run("configuration", func(t *testing.T) { configuration(t, l) })
 	t.Run("second run", func(t *testing.T) { said.WriteString(unchanged(t, l, args("-D", "-vvv")...).all()) })
 	t.Run("check", func(t *testing.T) { said.WriteString(unchanged(t, l, args("-C", "-D", "-vvv")...).all()) })
+	spy = watchProcesses(t, l, "hs")
+	defer spy.stop()
+	t.Run("guide", func(t *testing.T) { said.WriteString(guide(t, l, inv, client)) })
+	ran = append(ran, spy.stop()...)
 	t.Run("secrets", func(t *testing.T) { secrets(t, l, said.String(), ran) })
 }
 

@@ -18,7 +18,7 @@ var seeds = []seed{
 	{"playbooks/roles/nginx/tasks/main.yml", "  notify: reload nginx\n\n- name: Given", "  notifiy: reload nginx\n\n- name: Given"},
 	{"playbooks/roles/nginx/tasks/main.yml", "  tls_certificate:", "  tls_certficate:"},
 	{"playbooks/roles/nginx/tasks/main.yml", "    key_path:", "    keypath:"},
-	{"playbooks/roles/synapse/tasks/main.yml", "  register: synapse_named", "  regster: synapse_named"},
+	{"playbooks/roles/synapse/tasks/main.yml", "  register: synapse_configured", "  regster: synapse_configured"},
 	{"playbooks/roles/synapse/tasks/main.yml", "  retries: 30", "  retrys: 30"},
 	{"playbooks/roles/synapse/tasks/main.yml", "- import_tasks: install.yml", "- import_task: install.yml"},
 	{"playbooks/roles/synapse/tasks/database.yml", "      - type: local", "      - tpe: local"},
@@ -66,7 +66,7 @@ var seeds = []seed{
 	{"playbooks/roles/nginx/tasks/main.yml", `nginx_tls == "given"`, `nginx_tls = "given"`},
 	{"playbooks/roles/nginx/tasks/main.yml", `nginx_tls == "self-signed"`, `nginx_tls == "self-signd"`},
 	{"playbooks/roles/synapse/defaults/main.yml", `synapse_repository ? "matrix-synapse-py3" :`, `synapse_repository ? "matrix-synapse-py3" `},
-	{"playbooks/roles/synapse/tasks/main.yml", "b64decode()", "b64decod()"},
+	{"playbooks/roles/synapse/vars/main.yml", "from_yaml_all(", "from_yaml_al("},
 }
 
 // TestSeeds plants each mistake by itself: at least 95 of 100 are refused
