@@ -5,11 +5,9 @@ import (
 	"strings"
 
 	"github.com/mxplay/mxplay/inventory"
-	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/playbook"
 	"github.com/mxplay/mxplay/runner/source"
-	"github.com/mxplay/mxplay/runner/value"
 )
 
 // specUse is a use of a role that says which variables it takes.
@@ -181,125 +179,27 @@ func lowerFirst(s string) string {
 	return s
 }
 
-// checkGiven refuses a constant that does not fit an option; one that is a secret is marked.
+// checkGiven refuses what does not fit an option, as far as it is known, each
+// mistake at its own place; a constant that is a secret is marked.
 func (c *compiler) checkGiven(u *specUse, o *playbook.Option, d *expr.Def) {
 	key := specKey{d, o}
 	if c.specSeen[key] {
 		return
 	}
 	c.specSeen[key] = true
-	v, ok := d.Constant()
-	if !ok || v == nil {
-		return
-	}
-	if o.Secret && d.Taint == nil {
+	if v, ok := d.Constant(); ok && v != nil && o.Secret && d.Taint == nil {
 		d.Taint = expr.SecretValue(v)
 	}
-	raw := ""
-	if d.Node != nil && d.Node.Kind == source.Scalar {
-		raw = d.Node.Raw
+	w := &specWalk{role: u.use.Def.Name, secret: o.Secret}
+	if d.Node != nil {
+		w.node(o, o.Name, d.Node, d.Pos)
+	} else if v, ok := d.Constant(); ok && v != nil {
+		w.value(o, o.Name, v, "", d.Pos)
 	}
-	if err := fits(o, v, raw); err != nil {
-		e := source.Errorf(d.Pos, "%s of role %s: %s", o.Name, u.use.Def.Name, plainMsg(err))
-		if o.Secret {
-			e.Msg = fmt.Sprintf("%s of role %s wants %s", o.Name, u.use.Def.Name, o.Type)
-		}
-		c.errs.Add(d.Pos, e)
-	}
+	c.errs = append(c.errs, w.errs...)
 }
 
 type specKey struct {
 	d *expr.Def
 	o *playbook.Option
-}
-
-// fits tells whether a value is what an option takes.
-func fits(o *playbook.Option, v value.Value, raw string) error {
-	t := modules.Type{Kind: o.Type}
-	any := modules.Type{Kind: modules.Any}
-	switch o.Type {
-	case modules.Path:
-		t.Kind = modules.String // of the controller or a host
-	case modules.List:
-		t.Elem = &any
-		if o.Elements != "" && o.Elements != modules.Path && o.Elements != modules.Map && o.Elements != modules.List {
-			t.Elem = &modules.Type{Kind: o.Elements}
-		}
-	case modules.Map:
-		t.Elem = &any
-	}
-	got, err := convert(t, v, raw)
-	if err != nil {
-		return err
-	}
-	if o.Choices != nil {
-		choices, _ := o.Choices.Plain().(value.List)
-		vals := value.List{got}
-		if l, ok := got.(value.List); ok {
-			vals = l
-		}
-		for _, x := range vals {
-			if !oneOf(x, choices) {
-				return fmt.Errorf("%s is not one of %s", value.Short(x, 40), value.Text(choices))
-			}
-		}
-	}
-	if len(o.Options) == 0 {
-		return nil
-	}
-	maps := value.List{got}
-	if l, ok := got.(value.List); ok {
-		maps = l
-	}
-	for _, x := range maps {
-		m, ok := x.(*value.Map)
-		if !ok {
-			return mismatch("a dict", x)
-		}
-		if err := fitsAll(o.Options, m); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// fitsAll checks the keys of a dict.
-func fitsAll(os []*playbook.Option, m *value.Map) error {
-	var names []string
-	for _, o := range os {
-		names = append(names, o.Name)
-		v, there := m.Get(o.Name)
-		switch {
-		case !there && o.Required:
-			return fmt.Errorf("%s is required", o.Name)
-		case there && v != nil:
-			if err := fits(o, v, ""); err != nil {
-				return fmt.Errorf("%s: %s", o.Name, plainMsg(err))
-			}
-		}
-	}
-	for i := range m.Len() {
-		k, _ := m.At(i)
-		known := false
-		for _, n := range names {
-			known = known || n == k
-		}
-		if !known {
-			hint := ""
-			if n := source.DidYouMean(k, names); n != "" {
-				hint = ", did you mean " + n + "?"
-			}
-			return fmt.Errorf("there is no key %s%s", k, hint)
-		}
-	}
-	return nil
-}
-
-func oneOf(v value.Value, list value.List) bool {
-	for _, x := range list {
-		if value.Text(x) == value.Text(v) {
-			return true
-		}
-	}
-	return false
 }

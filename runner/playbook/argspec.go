@@ -220,10 +220,15 @@ func (l *load) option(o *Option, n *source.Node, j int) {
 		o.Doc = prose(g.Value)
 	case "options":
 		o.Options = l.options(g.Value)
-	case "version_added", "aliases", "mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by", "apply_defaults":
+	case "aliases":
+		for _, a := range listOf(g.Value) {
+			o.Aliases = append(o.Aliases, a.Raw)
+		}
+	case "version_added", "mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by", "apply_defaults":
 	default:
 		bad = keyError(n, j, "unknown key "+g.Key+" of an option")
-		bad.Hint = didYouMean(g.Key, []string{"type", "elements", "required", "default", "choices", "description", "options", "no_log"})
+		bad.Hint = didYouMean(g.Key, []string{"type", "elements", "required", "default", "choices", "description", "options", "no_log",
+			"version_added", "aliases", "mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by"})
 	}
 	if bad != nil {
 		l.add(bad)

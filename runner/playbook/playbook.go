@@ -234,4 +234,5 @@ type Option struct {
 	Default  *source.Node
 	Choices  *source.Node // a list; nil for any value
 	Options  []*Option    // of a dict, or of a list of dicts
+	Aliases  []string     // other names, of a key of a dict
 }
