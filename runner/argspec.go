@@ -36,15 +36,13 @@ func (c *compiler) specDefaults(r *playbook.RoleUse) *expr.Layer {
 }
 
 // noteSpec remembers a use for checkSpecs.
-func (c *compiler) noteSpec(r *playbook.RoleUse) {
-	if r.Spec == nil {
-		return
-	}
+func (c *compiler) noteSpec(r *playbook.RoleUse) *specUse {
 	u := &specUse{use: r, play: c.inPlay, layers: c.layersOf(&r.Level), maybe: conditional(&r.Level)}
 	if c.inTask != nil && len(c.inTask.when) > 0 {
 		u.maybe = true
 	}
 	c.specs = append(c.specs, u)
+	return u
 }
 
 // checkSpecs refuses constant values that a role's specs do not take, and
@@ -60,38 +58,44 @@ func (c *compiler) checkSpecs() {
 			options[o.Name] = true
 		}
 	}
-	shared := map[*play]map[string]*expr.Def{}
+	shared := map[*play]map[string]winner{}
 	hosts := map[string]map[string]map[*inventory.Host]*expr.Def{}
 	for _, u := range c.specs {
 		p := u.play
 		if shared[p] == nil {
 			shared[p] = winners(p.layers, options)
 		}
+		own := winners(append(u.layers[:len(u.layers):len(u.layers)], c.p.extra), options)
 		if hosts[p.dir] == nil {
 			hosts[p.dir] = c.hostVars(p.dir, options)
 		}
 		for _, o := range u.use.Spec.Options {
-			d := shared[p][o.Name]
-			for _, l := range append(u.layers[:len(u.layers):len(u.layers)], c.p.extra) {
-				if l != nil && l.Vars[o.Name] != nil {
-					d = l.Vars[o.Name]
-				}
+			d := own[o.Name]
+			if s := shared[p][o.Name]; d.def == nil || s.def != nil && s.level > d.level {
+				d = s
 			}
 			c.checkOption(u, o, d, hosts[p.dir][o.Name])
 		}
 	}
 }
 
-// winners are the definitions of the names asked for, that of the last layer each.
-func winners(ls []*expr.Layer, names map[string]bool) map[string]*expr.Def {
-	out := map[string]*expr.Def{}
+// winner is the definition of a name that wins, and its level.
+type winner struct {
+	def   *expr.Def
+	level expr.Level
+}
+
+// winners are the definitions of the names asked for, each of the highest
+// level, and of two of one level that of the later layer.
+func winners(ls []*expr.Layer, names map[string]bool) map[string]winner {
+	out := map[string]winner{}
 	for _, l := range ls {
 		if l == nil {
 			continue
 		}
 		for name, d := range l.Vars {
-			if names[name] {
-				out[name] = d
+			if w := out[name]; names[name] && (w.def == nil || l.Level >= w.level) {
+				out[name] = winner{d, l.Level}
 			}
 		}
 	}
@@ -101,7 +105,7 @@ func winners(ls []*expr.Layer, names map[string]bool) map[string]*expr.Def {
 // hostVars are what the inventory sets of the names asked for, by name and
 // host, as a playbook in dir sees it: the winner of each.
 func (c *compiler) hostVars(dir string, names map[string]bool) map[string]map[*inventory.Host]*expr.Def {
-	of := map[*expr.Layer]map[string]*expr.Def{} // hosts share the layers of their groups
+	of := map[*expr.Layer]map[string]winner{} // hosts share the layers of their groups
 	out := map[string]map[*inventory.Host]*expr.Def{}
 	seen := map[*inventory.Host]bool{}
 	for _, p := range c.p.plays {
@@ -122,11 +126,11 @@ func (c *compiler) hostVars(dir string, names map[string]bool) map[string]map[*i
 				if of[x] == nil {
 					of[x] = winners([]*expr.Layer{x}, names)
 				}
-				for name, d := range of[x] {
+				for name, w := range of[x] {
 					if out[name] == nil {
 						out[name] = map[*inventory.Host]*expr.Def{}
 					}
-					out[name][h] = d
+					out[name][h] = w.def
 				}
 			}
 		}
@@ -136,9 +140,13 @@ func (c *compiler) hostVars(dir string, names map[string]bool) map[string]map[*i
 
 // checkOption checks what the play and its roles set, and what the inventory
 // sets for the hosts.
-func (c *compiler) checkOption(u *specUse, o *playbook.Option, given *expr.Def, hosts map[*inventory.Host]*expr.Def) {
+func (c *compiler) checkOption(u *specUse, o *playbook.Option, w winner, hosts map[*inventory.Host]*expr.Def) {
+	given := w.def
 	if given != nil {
 		c.checkGiven(u, o, given)
+		if w.level > expr.HostVarsPlaybook {
+			return // whatever the inventory says
+		}
 	}
 	if len(hosts) == 0 && (given != nil || !o.Required) {
 		return
@@ -153,18 +161,28 @@ func (c *compiler) checkOption(u *specUse, o *playbook.Option, given *expr.Def, 
 			without = append(without, h.Name)
 		}
 	}
-	if !o.Required || len(without) == 0 || c.known[o.Name] || c.set[o.Name] || u.maybe {
+	if !o.Required || len(without) == 0 || u.maybe || c.runSets(o.Name) {
 		return
 	}
 	if n := len(without); n > 3 {
 		without = append(without[:3], fmt.Sprintf("%d more", n-3))
 	}
-	e := source.Errorf(u.use.Pos, "role %s needs %s, which nothing sets for %s", u.use.Def.Name, o.Name, strings.Join(without, ", "))
+	c.errs = append(c.errs, u.lacks(o, without...))
+}
+
+// runSets tells whether a task may set a variable; then the check before the role's tasks sees it.
+func (c *compiler) runSets(name string) bool {
+	return c.known[name] || c.set[name] || c.setBy[name] != nil || c.loaded[name] || c.loadsAny
+}
+
+// lacks says that a role's argument is missing on hosts.
+func (u *specUse) lacks(o *playbook.Option, hosts ...string) *source.Error {
+	e := source.Errorf(u.use.Pos, "role %s needs %s, which nothing sets for %s", u.use.Def.Name, o.Name, strings.Join(hosts, ", "))
 	e.Hint = "set it in the inventory or the play: " + o.Name + ": ..."
 	if o.Doc != "" {
 		e.Hint = o.Name + " is " + lowerFirst(strings.TrimSuffix(firstLine(o.Doc), ".")) + "; " + e.Hint
 	}
-	c.errs = append(c.errs, e)
+	return e
 }
 
 func firstLine(s string) string {

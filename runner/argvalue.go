@@ -85,6 +85,13 @@ func (w *specWalk) node(o *playbook.Option, path string, n *source.Node, at sour
 
 // value checks a value, of which no more is known than where it was set.
 func (w *specWalk) value(o *playbook.Option, path string, v value.Value, raw string, at source.Pos) {
+	if s, ok := v.(string); ok && s != "" && o.Type == modules.List {
+		var l value.List // as in Ansible, a text is a list of what its commas part
+		for _, x := range strings.Split(s, ",") {
+			l = append(l, strings.TrimSpace(x))
+		}
+		v = l
+	}
 	got, err := convert(specTypeOf(o), v, raw)
 	if err != nil {
 		w.fail(at, path, o, err)

@@ -169,6 +169,8 @@ func (b *batch) node(ctx context.Context, t *task, hs []*host) {
 	case t.block:
 		b.block(ctx, t, hs)
 	case !t.handler && !b.run.p.selected(t.tags):
+	case t.spec != nil:
+		b.arguments(ctx, t, hs)
 	case !b.step(ctx, t, hs):
 	case t.include != nil:
 		b.include(ctx, t, hs)

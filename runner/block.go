@@ -259,6 +259,6 @@ func (b *batch) included(h *host, t *task, env *expr.Env) (*brought, string, err
 		return nil, "", err
 	}
 	name := value.Text(res.Value)
-	what, err := b.run.p.late(t, name)
+	what, err := b.run.p.late(t, name, func(name string) bool { return len(env.Where(name)) > 0 })
 	return what, name, err
 }

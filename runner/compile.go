@@ -61,8 +61,8 @@ func Compile(o Options) (*Program, error) {
 func newCompiler(p *Program) *compiler {
 	return &compiler{
 		p: p, loader: p.loader, known: map[string]bool{}, registers: map[string][]*task{},
-		roleDone: map[*playbook.RoleUse]*roleVars{}, sames: map[*playbook.RoleUse]*identity{}, gives: &gives{}, tagsSeen: map[string]bool{}, levels: map[levelKey]*expr.Layer{},
-		handlersOf: map[string]bool{}, declared: map[string]bool{}, set: map[string]bool{}, specSeen: map[specKey]bool{}, words: map[*source.Node]*expr.Def{}, tagLists: map[*source.Node][]string{}, results: map[*modules.Task]expr.Type{}, constant: map[string]bool{},
+		roleDone: map[*playbook.RoleUse]*roleVars{}, sames: map[*playbook.RoleUse]*identity{}, unchecked: map[*playbook.RoleUse]bool{}, gives: &gives{}, tagsSeen: map[string]bool{}, levels: map[levelKey]*expr.Layer{},
+		handlersOf: map[string]bool{}, declared: map[string]bool{}, set: map[string]bool{}, loaded: map[string]bool{}, specSeen: map[specKey]bool{}, words: map[*source.Node]*expr.Def{}, tagLists: map[*source.Node][]string{}, results: map[*modules.Task]expr.Type{}, constant: map[string]bool{},
 		defined: map[string]int{}, setBy: map[string][]*task{}, loopNames: map[string]bool{},
 		options: map[string]*playbook.Option{},
 	}
@@ -79,8 +79,9 @@ type compiler struct {
 	registers  map[string][]*task
 	roleDone   map[*playbook.RoleUse]*roleVars
 	sames      map[*playbook.RoleUse]*identity
-	gives      *gives          // what the roles being compiled give to the play
-	handlersOf map[string]bool // role folders of a play whose handlers it has
+	unchecked  map[*playbook.RoleUse]bool // rolespec_validate is false
+	gives      *gives                     // what the roles being compiled give to the play
+	handlersOf map[string]bool            // role folders of a play whose handlers it has
 	tagsSeen   map[string]bool
 	tasks      []*task  // all, in order, with handlers
 	checks     []check  // every place where names are read
@@ -93,6 +94,8 @@ type compiler struct {
 	declared   map[string]bool // by argument specs: known, and set perhaps
 	options    map[string]*playbook.Option
 	set        map[string]bool // by set_fact
+	loaded     map[string]bool // by include_vars of a constant file
+	loadsAny   bool            // an include_vars of a computed one
 	specSeen   map[specKey]bool
 	words      map[*source.Node]*expr.Def  // constant words of levels
 	tagLists   map[*source.Node][]string   // of constant tags

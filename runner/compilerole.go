@@ -222,6 +222,7 @@ func (c *compiler) giving(f func()) *gives {
 
 // importedRole compiles an imported role, whose variables the play sees from its beginning.
 func (c *compiler) importedRole(i *playbook.Include) []*task {
+	c.validates(i)
 	out := c.role(i.Role, runsAgain(i))
 	c.giveRole(i, true)
 	return out
@@ -230,11 +231,19 @@ func (c *compiler) importedRole(i *playbook.Include) []*task {
 // includedRole compiles an included role, whose variables its own tasks see;
 // public ones all that come after, once it was included.
 func (c *compiler) includedRole(i *playbook.Include) (body []*task, g *gives) {
+	c.validates(i)
 	g = c.giving(func() {
 		body = c.role(i.Role, runsAgain(i))
 		c.giveRole(i, false)
 	})
 	return body, g
+}
+
+// validates notes an import or include that leaves its role's argument specs alone.
+func (c *compiler) validates(i *playbook.Include) {
+	if v, ok := constBool(i.Validate); ok && !v {
+		c.unchecked[i.Role] = true
+	}
 }
 
 func (c *compiler) giveRole(i *playbook.Include, public bool) {

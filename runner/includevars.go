@@ -39,6 +39,7 @@ type includedVars struct {
 func (c *compiler) includeVars(t *task) {
 	if t.static == nil {
 		c.open = append(c.open, t.src.Pos.String()+": include_vars with a computed name")
+		c.loadsAny = true
 		return
 	}
 	var a varsArgs
@@ -58,6 +59,9 @@ func (c *compiler) includeVars(t *task) {
 		return
 	}
 	c.layer(t.vars.layer)
+	for name := range t.vars.layer.Vars {
+		c.loaded[name] = true
+	}
 }
 
 // placeless gives an error without a place that of the argument.

@@ -4,8 +4,9 @@ import (
 	"github.com/mxplay/mxplay/runner/playbook"
 )
 
-// late compiles what an include with a computed name brings in.
-func (p *Program) late(t *task, name string) (*brought, error) {
+// late compiles and checks what an include with a computed name brings in; has
+// tells which names the host has that asks for it.
+func (p *Program) late(t *task, name string, has func(name string) bool) (*brought, error) {
 	p.lateMu.Lock()
 	defer p.lateMu.Unlock()
 	key := lateKey{t, name}
@@ -35,6 +36,8 @@ func (p *Program) late(t *task, name string) (*brought, error) {
 		g = c.giving(func() { ts = c.list(inc.Tasks) })
 	}
 	c.resolveNotify()
+	c.checkLate(has)
+	c.checkConstants()
 	if err := c.errs.Err(); err != nil {
 		return nil, err
 	}

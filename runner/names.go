@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -166,6 +167,16 @@ type names struct {
 	read  map[string][]func() source.Pos
 	early source.Errors       // names that are read before a task sets them
 	items map[*task]expr.Type // of loops over expressions
+
+	// Of what is compiled while the program runs.
+	before map[string]expr.Type   // the names of all that was compiled before
+	has    func(name string) bool // tells whether a host has a name by now
+}
+
+// there tells whether a name was there before what is being compiled.
+func (n *names) there(name string) bool {
+	_, ok := n.before[name]
+	return ok || n.has != nil && n.has(name)
 }
 
 // Read notes what is read, for what is read before it can be there.
@@ -174,7 +185,7 @@ func (n *names) Read(name string, guarded bool, at func() source.Pos) {
 	if n.c.p.opts.Lint {
 		n.c.readings = append(n.c.readings, reading{name, n.self, guarded, at})
 	}
-	if guarded || n.self == nil || n.self.handler || n.c.defined[name] > 0 || n.c.known[name] || n.c.loopNames[name] {
+	if guarded || n.self == nil || n.self.handler || n.there(name) || n.c.defined[name] > 0 || n.c.known[name] || n.c.loopNames[name] {
 		return
 	}
 	ts := n.c.setBy[name]
@@ -193,7 +204,7 @@ func (n *names) Read(name string, guarded bool, at func() source.Pos) {
 
 func (n *names) TypeOf(name string) (expr.Type, bool) {
 	if n.c.loopNames[name] && !n.c.known[name] && n.c.defined[name] == 0 && n.c.setBy[name] == nil {
-		if n.self != nil && !slices.Contains(n.check.loops, name) {
+		if n.self != nil && !slices.Contains(n.check.loops, name) && !n.there(name) {
 			return expr.Any, false
 		}
 	}
@@ -212,6 +223,11 @@ func (n *names) TypeOf(name string) (expr.Type, bool) {
 		return t, true
 	}
 	t, ok := n.types[name]
+	if !ok {
+		if t, ok = n.before[name]; !ok && n.there(name) {
+			return expr.Any, true
+		}
+	}
 	return t, ok
 }
 
@@ -283,10 +299,8 @@ func (n *names) LoadTemplate(name string, from *expr.Template) (*expr.Template, 
 	return n.c.p.loadTemplate(name, from, n.self.folders(n.c.p))
 }
 
-// checkNames refuses names that nothing in the run can set, and members that
-// results cannot have.
-func (c *compiler) checkNames() {
-	types := magicTypes()
+// nameTypes are the types of all names that may be set.
+func (c *compiler) nameTypes(types map[string]expr.Type) map[string]expr.Type {
 	for name := range c.known {
 		if _, ok := types[name]; !ok {
 			types[name] = expr.Any
@@ -308,14 +322,14 @@ func (c *compiler) checkNames() {
 		}
 		types[name] = u
 	}
-	for name, ds := range c.p.defs {
+	for name := range c.defined {
 		types[name] = expr.Any
 		if !c.known[name] && c.registers[name] == nil {
-			types[name] = expr.Type{Near: nearWords(ds)}
+			types[name] = expr.Type{Near: nearWords(c.p.defs[name])}
 		}
 	}
 	for name := range c.set {
-		if len(c.p.defs[name]) == 0 {
+		if c.defined[name] == 0 {
 			types[name] = expr.Any
 		}
 	}
@@ -323,12 +337,56 @@ func (c *compiler) checkNames() {
 		types[name] = expr.Any
 	}
 	for name, o := range c.options {
-		if words := optionWords(o); words != nil && len(c.p.defs[name]) > 0 && c.registers[name] == nil {
+		if words := optionWords(o); words != nil && c.defined[name] > 0 && c.registers[name] == nil {
 			types[name] = expr.Type{Words: words}
 		}
 	}
-	env := &names{types: types, c: c, read: map[string][]func() source.Pos{}, items: map[*task]expr.Type{}}
-	for name := range types {
+	return types
+}
+
+// checkNames refuses names that nothing in the run can set, and members that
+// results cannot have.
+func (c *compiler) checkNames() {
+	c.p.types = c.nameTypes(magicTypes())
+	found := c.checkedNames(&names{types: c.p.types})
+	c.params()
+	if len(c.open) == 0 {
+		c.errs = append(c.errs, found...)
+		return
+	}
+	for _, e := range found {
+		e.Msg += " (unless " + c.open[0] + " sets it)"
+		c.p.Warnings = append(c.p.Warnings, e)
+	}
+}
+
+// checkLate is checkNames for what an include brings in while the program
+// runs; has tells what a host has by now. What the file itself may load is
+// found out only when it does.
+func (c *compiler) checkLate(has func(name string) bool) {
+	types := c.nameTypes(map[string]expr.Type{})
+	for name, t := range types {
+		if before, ok := c.p.types[name]; ok {
+			types[name] = before.Union(t)
+		}
+	}
+	for _, e := range c.checkedNames(&names{types: types, before: c.p.types, has: has}) {
+		if len(c.open) == 0 || !strings.HasPrefix(e.Msg, expr.UnknownName) {
+			c.errs = append(c.errs, e)
+		}
+	}
+	if len(c.errs) == 0 {
+		maps.Copy(c.p.types, types)
+	}
+}
+
+// checkedNames are the mistakes at the places where names are read.
+func (c *compiler) checkedNames(env *names) source.Errors {
+	env.c, env.read, env.items = c, map[string][]func() source.Pos{}, map[*task]expr.Type{}
+	for name := range env.types {
+		env.list = append(env.list, name)
+	}
+	for name := range env.before {
 		env.list = append(env.list, name)
 	}
 	sort.Strings(env.list)
@@ -358,19 +416,10 @@ func (c *compiler) checkNames() {
 		}
 	}
 	c.read, c.canBe = env.read, map[string]bool{}
-	for name := range types {
+	for _, name := range env.list {
 		c.canBe[name] = true
 	}
-	c.params()
-	found = append(c.blame(found), env.early...)
-	if len(c.open) == 0 {
-		c.errs = append(c.errs, found...)
-		return
-	}
-	for _, e := range found {
-		e.Msg += " (unless " + c.open[0] + " sets it)"
-		c.p.Warnings = append(c.p.Warnings, e)
-	}
+	return append(c.blame(found), env.early...)
 }
 
 // followUp tells whether a mistake is only the consequence of another: the name

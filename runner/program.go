@@ -26,6 +26,7 @@ type Program struct {
 	extra     *expr.Layer
 	mods      map[string]*modules.Task
 	loader    *playbook.Loader
+	types     map[string]expr.Type   // of all names
 	defs      map[string][]*expr.Def // all definitions of each name, for what a call must wait for
 	before    map[*task]bool         // what stands before --start-at-task
 	firstPlay int                    // the play that it stands in

@@ -100,6 +100,11 @@ func (p *Program) mayRead(t *task) (names []string, all bool) {
 	}
 	r := &reader{p: p, seen: map[string]bool{}}
 	r.conds(t.when...)
+	if t.spec != nil {
+		for _, o := range t.spec.use.Spec.Options {
+			r.name(o.Name)
+		}
+	}
 	for _, a := range t.args {
 		r.arg(a)
 	}
