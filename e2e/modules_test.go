@@ -131,8 +131,8 @@ adm mods mods-sys
 func daily(s *stage) {
 	s.reaches("daily", "state=present")
 	got := sh(s.t, s.l, s.host, `cat /srv/daily/c.conf; readlink /etc/localtime; hostname; cat /etc/hostname; cut -d' ' -f1,2,4 /home/daily/.ssh/authorized_keys
-		stat -c '%a %U:%G' /home/daily/.ssh /home/daily/.ssh/authorized_keys; cat /etc/sysctl.d/60-daily.conf; cat /srv/daily/main/f /srv/daily/tag/f; cat /etc/cron.d/daily; crontab -l -u daily; crontab -l`)
-	if want := "one\nthree\n/usr/share/zoneinfo/Europe/Vienna\ndaily\ndaily\nno-pty ssh-ed25519 daily@example.org\n700 daily:daily\n600 daily:daily\nnet.ipv4.conf.lo.log_martians=1\nkernel.ostype=Linux\n" +
+		stat -c '%a %U:%G' /home/daily/.ssh /home/daily/.ssh/authorized_keys; cat /etc/sysctl.d/60-daily.conf; cat /srv/daily/main/f /srv/daily/tag/f /srv/daily/script /srv/daily/whole; grep -c . /srv/daily/trees; cat /etc/cron.d/daily; crontab -l -u daily; crontab -l`)
+	if want := "one\nthree\n/usr/share/zoneinfo/Europe/Vienna\ndaily\ndaily\nno-pty ssh-ed25519 daily@example.org\n700 daily:daily\n600 daily:daily\nnet.ipv4.conf.lo.log_martians=1\nkernel.ostype=Linux\n2\n1\ndaily.sh\n/srv/daily\n3\n/srv/daily/script\ntwo words\n5\none\ntwo\n--\none\ntwo\n1\n" +
 		"MAILTO=\"ops@example.org\"\n#Ansible: a dump\n30 3 * * * daily /bin/true\n#Ansible: a job of its own\n@reboot /bin/true\n#Ansible: of root\n#*/5 * * * * /bin/true"; got != want {
 		s.t.Errorf("on the host:\n%s\nwant:\n%s", got, want)
 	}

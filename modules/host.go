@@ -173,6 +173,8 @@ type Content struct {
 	Size   int64  `json:"size"`
 	Mode   string `json:"mode,omitempty"` // of the source file, "0644"
 	Inline []byte `json:"inline,omitempty"`
+	// Args is what followed the name of a script, as it was written.
+	Args string `json:"args,omitempty"`
 	// Dir tells that it is a folder, which has no bytes of its own. Tree is all
 	// that is below it, a folder before what it holds; the Name of each is its
 	// path below the folder.
@@ -297,7 +299,13 @@ type Command struct {
 	Dir   string            // "/" when empty
 	Env   map[string]string // added to the account's clean environment and the task's
 	Stdin []byte
+	// Temp is a file that is there while the command runs, in a directory that nobody else may enter: its Path is
+	// a name, its mode 0700 unless given. A word of Argv that is TempPath stands for where it is.
+	Temp *Write
 }
+
+// TempPath is the word of a Command's Argv that stands for its Temp file.
+const TempPath = "%s"
 
 // Output is the end of a process.
 type Output struct {

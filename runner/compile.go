@@ -63,7 +63,7 @@ func newCompiler(p *Program) *compiler {
 		p: p, loader: p.loader, known: map[string]bool{}, registers: map[string][]*task{},
 		roleDone: map[*playbook.RoleUse]*roleVars{}, sames: map[*playbook.RoleUse]*identity{}, unchecked: map[*playbook.RoleUse]bool{}, gives: &gives{}, tagsSeen: map[string]bool{}, levels: map[levelKey]*expr.Layer{},
 		handlersOf: map[string]bool{}, declared: map[string]bool{}, set: map[string]bool{}, loaded: map[string]bool{}, specSeen: map[specKey]bool{}, words: map[*source.Node]*expr.Def{}, tagLists: map[*source.Node][]string{}, results: map[*modules.Task]expr.Type{}, constant: map[string]bool{},
-		defined: map[string]int{}, setBy: map[string][]*task{}, loopNames: map[string]bool{},
+		facts: map[string]expr.Type{}, defined: map[string]int{}, setBy: map[string][]*task{}, loopNames: map[string]bool{},
 		options: map[string]*playbook.Option{},
 	}
 }
@@ -107,6 +107,8 @@ type compiler struct {
 	inTask     *task                       // being compiled; nil between tasks
 	magic      map[string]expr.Type
 	warned     map[string]*source.Error // names in inventories that were warned of
+	facts      map[string]expr.Type     // that tasks bring
+	openFacts  bool                     // a task brings facts of computed names
 
 	defined   map[string]int     // how many definitions each name has
 	setBy     map[string][]*task // tasks that register a name or set it as a fact

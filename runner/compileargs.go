@@ -199,12 +199,15 @@ func (c *compiler) moduleDefaults(t *task) []source.Field {
 // content finds the file of a constant src, and parses it when it is a template.
 func (c *compiler) content(t *task, a *arg, v value.Value) error {
 	from := a.field.Type.From
-	if from != "file" && from != "template" {
+	if from != "file" && from != "template" && from != "script" {
 		return nil
 	}
 	name, ok := v.(string)
 	if !ok {
 		return mismatch("the name of a file", v)
+	}
+	if from == "script" {
+		name, _ = scriptWords(name)
 	}
 	if r := a.field.Type.Remote; r != "" && mayBeTrue(t.src.Args, t.mod.Args.Field(r)) {
 		return nil // a path on the host, or nobody knows yet
@@ -244,7 +247,7 @@ func mayBeTrue(args *source.Node, f *modules.Field) bool {
 			return err == nil && b == true
 		}
 	}
-	return false
+	return f.Default == "true"
 }
 
 // find looks for a file that an argument names: in the task's role, the roles

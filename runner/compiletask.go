@@ -118,6 +118,7 @@ func (c *compiler) task(src *playbook.Task) *task {
 		}
 		c.args(t)
 		c.pauses(t)
+		c.factNames(t)
 		switch {
 		case t.grows():
 			c.growth(t)

@@ -85,6 +85,7 @@ func (f *flight) conclude() {
 	f.register(reg, taint)
 	for _, it := range f.items {
 		f.sets = append(f.sets, it.setsFacts...)
+		f.bring(it)
 	}
 	switch {
 	case failed && status != report.Ignored:
@@ -193,6 +194,7 @@ func (f *flight) registerUnknown() {
 	if f.t.register != "" {
 		unknown(f.t.register)
 	}
+	f.unknownFacts()
 	if f.t.mod != nil && f.t.mod.Name == "set_fact" {
 		for _, a := range f.t.args {
 			if a.field == nil {

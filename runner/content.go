@@ -57,8 +57,11 @@ func (h *host) content(t *task, a *arg, env *expr.Env, plain map[string]value.Va
 		if !ok {
 			return nil, mismatch("the name of a file", res.Value)
 		}
-		if r := a.field.Type.Remote; r != "" && plain[r] == true {
+		if r := a.field.Type.Remote; r != "" && isTrue(plain[r], t.mod.Args.Field(r).Default) {
 			return &made{content: &modules.Content{Name: path}, taint: res.Taint.Flat()}, nil
+		}
+		if a.field.Type.From == "script" {
+			return h.script(t, a, env, path, res.Taint)
 		}
 		return h.fileContent(t, a, env, path, plain)
 	}
@@ -66,6 +69,14 @@ func (h *host) content(t *task, a *arg, env *expr.Env, plain map[string]value.Va
 		return nil, err
 	}
 	return h.run.content(a.name, data, res.Taint.Flat()), nil
+}
+
+// isTrue tells whether a boolean argument is true, given or by its default.
+func isTrue(v value.Value, otherwise string) bool {
+	if v == nil {
+		return otherwise == "true"
+	}
+	return v == true
 }
 
 // content makes content of data that secrets may have gone into.
@@ -84,7 +95,7 @@ func (r *run) content(name string, data []byte, taint *expr.Taint) *made {
 func (h *host) fileContent(t *task, a *arg, env *expr.Env, name string, plain map[string]value.Value) (*made, error) {
 	from := a.field.Type.From
 	f := a.file
-	if f == nil || from == "file" {
+	if f == nil || from != "template" {
 		path, err := t.find(h.run.p, from, name)
 		if err != nil {
 			return nil, err
@@ -119,6 +130,30 @@ func (h *host) fileContent(t *task, a *arg, env *expr.Env, name string, plain ma
 	}
 	m.content.Name, m.content.Mode = source.ShortName(f.path), fmt.Sprintf("%04o", info.Mode().Perm())
 	return m, nil
+}
+
+// script is a script of the controller with the arguments behind its name.
+func (h *host) script(t *task, a *arg, env *expr.Env, line string, taint *expr.Taint) (*made, error) {
+	name, rest := scriptWords(line)
+	m, err := h.fileContent(t, a, env, name, nil)
+	if err == nil {
+		m.content.Args, m.taint = rest, taint.Flat()
+	}
+	return m, err
+}
+
+// scriptWords parts the name of a script, which may be quoted, from what follows it.
+func scriptWords(line string) (name, rest string) {
+	line = strings.TrimSpace(line)
+	if line != "" && strings.ContainsRune(`'"`, rune(line[0])) {
+		if name, rest, ok := strings.Cut(line[1:], line[:1]); ok {
+			return name, strings.TrimSpace(rest)
+		}
+	}
+	if i := strings.IndexAny(line, " \t\n"); i >= 0 {
+		return line[:i], strings.TrimSpace(line[i:])
+	}
+	return line, ""
 }
 
 // templateVars are the variables that only a template file sees.

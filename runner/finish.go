@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/report"
 	"github.com/mxplay/mxplay/runner/source"
@@ -178,14 +179,15 @@ func (f *flight) judge(it *item) {
 		if f.check && o.Maybe != "" {
 			it.maybe = o.Maybe
 		}
-		if f.check && o.Changed {
-			it.on.plan("task " + h.taskName(t))
-		}
 	}
 	if len(t.until) > 0 || t.retries != nil {
 		it.result.Set("attempts", int64(it.attempts))
 	}
 	f.decide(it)
+	// of a command that only looks, changed_when: false says so
+	if f.check && o != nil && o.Changed && (it.changed || it.maybe != "" || t.mod.Kind == modules.State) {
+		it.on.plan("task " + h.taskName(t))
+	}
 }
 
 // decide asks failed_when and changed_when.

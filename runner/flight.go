@@ -84,11 +84,16 @@ type setting struct {
 	v       value.Value
 	taint   *expr.Taint
 	unknown bool
-	def     *expr.Def // instead of v, taint and unknown, when it is not nil
+	def     *expr.Def  // instead of v, taint and unknown, when it is not nil
+	facts   *value.Map // instead of all else: what becomes known beside the other facts
 }
 
 // give sets it for a host.
 func (s setting) give(e *expr.Env) {
+	if s.facts != nil {
+		giveFacts(e, s.facts)
+		return
+	}
 	if s.def != nil {
 		e.SetDef(s.level, s.name, s.def)
 		return
@@ -141,7 +146,7 @@ func (f *flight) announce() {
 func (t *task) waits() bool {
 	k := &t.kw
 	return len(t.failed) > 0 || len(t.until) > 0 || t.retries != nil || k.ignoreErrors != nil || k.ignoreUnreachable != nil ||
-		k.delegateTo != nil || k.timeout != nil || k.runOnce != nil || k.once != nil || k.throttle != nil || k.checkMode != nil
+		k.delegateTo != nil || k.timeout != nil || k.runOnce != nil || k.once != nil || k.throttle != nil || k.checkMode != nil || t.bringsFacts()
 }
 
 // waits is that of the task, or that something failed before it was sent.

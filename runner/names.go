@@ -301,6 +301,7 @@ func (n *names) LoadTemplate(name string, from *expr.Template) (*expr.Template, 
 
 // nameTypes are the types of all names that may be set.
 func (c *compiler) nameTypes(types map[string]expr.Type) map[string]expr.Type {
+	c.addFacts(types)
 	for name := range c.known {
 		if _, ok := types[name]; !ok {
 			types[name] = expr.Any

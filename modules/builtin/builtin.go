@@ -6,6 +6,7 @@ import (
 	"github.com/mxplay/mxplay/modules"
 	addhost "github.com/mxplay/mxplay/modules/add_host"
 	aptrepo "github.com/mxplay/mxplay/modules/apt_repo"
+	"github.com/mxplay/mxplay/modules/assemble"
 	"github.com/mxplay/mxplay/modules/assert"
 	asyncstatus "github.com/mxplay/mxplay/modules/async_status"
 	authorizedkey "github.com/mxplay/mxplay/modules/authorized_key"
@@ -19,6 +20,7 @@ import (
 	"github.com/mxplay/mxplay/modules/file"
 	"github.com/mxplay/mxplay/modules/find"
 	geturl "github.com/mxplay/mxplay/modules/get_url"
+	"github.com/mxplay/mxplay/modules/getent"
 	"github.com/mxplay/mxplay/modules/git"
 	"github.com/mxplay/mxplay/modules/group"
 	groupby "github.com/mxplay/mxplay/modules/group_by"
@@ -27,21 +29,27 @@ import (
 	"github.com/mxplay/mxplay/modules/json"
 	"github.com/mxplay/mxplay/modules/lineinfile"
 	pkg "github.com/mxplay/mxplay/modules/package"
+	packagefacts "github.com/mxplay/mxplay/modules/package_facts"
 	"github.com/mxplay/mxplay/modules/pause"
 	"github.com/mxplay/mxplay/modules/ping"
 	postgresdb "github.com/mxplay/mxplay/modules/postgres_db"
 	postgreshba "github.com/mxplay/mxplay/modules/postgres_hba"
 	postgresident "github.com/mxplay/mxplay/modules/postgres_ident"
 	postgresuser "github.com/mxplay/mxplay/modules/postgres_user"
+	"github.com/mxplay/mxplay/modules/raw"
 	"github.com/mxplay/mxplay/modules/replace"
+	"github.com/mxplay/mxplay/modules/script"
 	"github.com/mxplay/mxplay/modules/secret"
+	servicefacts "github.com/mxplay/mxplay/modules/service_facts"
 	setfact "github.com/mxplay/mxplay/modules/set_fact"
+	"github.com/mxplay/mxplay/modules/setup"
 	"github.com/mxplay/mxplay/modules/shell"
 	"github.com/mxplay/mxplay/modules/slurp"
 	"github.com/mxplay/mxplay/modules/stat"
 	synapseuser "github.com/mxplay/mxplay/modules/synapse_user"
 	"github.com/mxplay/mxplay/modules/sysctl"
 	"github.com/mxplay/mxplay/modules/systemd"
+	"github.com/mxplay/mxplay/modules/tempfile"
 	"github.com/mxplay/mxplay/modules/template"
 	"github.com/mxplay/mxplay/modules/timezone"
 	tlscertificate "github.com/mxplay/mxplay/modules/tls_certificate"
@@ -57,6 +65,7 @@ func Tasks() []*modules.Task {
 	return []*modules.Task{
 		addhost.Task(),
 		aptrepo.Task(),
+		assemble.Task(),
 		assert.Task(),
 		asyncstatus.Task(),
 		authorizedkey.Task(),
@@ -70,6 +79,7 @@ func Tasks() []*modules.Task {
 		file.Task(),
 		find.Task(),
 		geturl.Task(),
+		getent.Task(),
 		git.Task(),
 		group.Task(),
 		groupby.Task(),
@@ -78,21 +88,27 @@ func Tasks() []*modules.Task {
 		json.Task(),
 		lineinfile.Task(),
 		pkg.Task(),
+		packagefacts.Task(),
 		pause.Task(),
 		ping.Task(),
 		postgresdb.Task(),
 		postgreshba.Task(),
 		postgresident.Task(),
 		postgresuser.Task(),
+		raw.Task(),
 		replace.Task(),
+		script.Task(),
 		secret.Task(),
+		servicefacts.Task(),
 		setfact.Task(),
+		setup.Task(),
 		shell.Task(),
 		slurp.Task(),
 		stat.Task(),
 		synapseuser.Task(),
 		sysctl.Task(),
 		systemd.Task(),
+		tempfile.Task(),
 		template.Task(),
 		timezone.Task(),
 		tlscertificate.Task(),

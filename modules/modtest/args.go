@@ -57,7 +57,7 @@ func encode(h *Host, spec *modules.Spec, n *source.Node, files map[string]string
 		if e.Value.IsNull() {
 			continue
 		}
-		if r := f.Type.Remote; r != "" && truth(n.Get(r)) {
+		if r := f.Type.Remote; r != "" && truth(n.Get(r), spec.Field(r).Default) {
 			b, err := json.Marshal(modules.Content{Name: value.Text(e.Value.Value)})
 			if err != nil {
 				return nil, err
@@ -102,7 +102,12 @@ func encode(h *Host, spec *modules.Spec, n *source.Node, files map[string]string
 	return json.RawMessage(b.String()), nil
 }
 
-func truth(n *source.Node) bool { return n != nil && n.Value == true }
+func truth(n *source.Node, otherwise string) bool {
+	if n == nil {
+		return otherwise == "true"
+	}
+	return n.Value == true
+}
 
 func convert(h *Host, f modules.Field, t modules.Type, n *source.Node, files map[string]string) (json.RawMessage, error) {
 	switch t.Kind {
@@ -188,12 +193,17 @@ func scalar(f modules.Field, t modules.Type, n *source.Node) (json.RawMessage, e
 func content(h *Host, from string, n *source.Node, files map[string]string) (json.RawMessage, error) {
 	var c modules.Content
 	switch from {
-	case "file", "template":
+	case "file", "template", "script":
 		name := value.Text(n.Value)
+		rest := ""
+		if from == "script" {
+			name, rest, _ = strings.Cut(name, " ")
+		}
 		data, ok := files[name]
 		switch {
 		case ok:
 			c = h.Give(name, []byte(data))
+			c.Args = rest
 		default:
 			if c = folder(h, name, files); len(c.Tree) == 0 {
 				return nil, fmt.Errorf("the case has no file %q", name)

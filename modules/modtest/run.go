@@ -141,7 +141,14 @@ func anyFile(spec *modules.Spec, n *source.Node, files map[string]string) map[st
 	for _, e := range n.Fields {
 		f := spec.Field(e.Key)
 		if f != nil && f.Type.Kind == modules.ContentT && e.Value.Kind == source.Scalar {
-			files[fmt.Sprint(e.Value.Value)] = "x\n"
+			name := fmt.Sprint(e.Value.Value)
+			if f.Type.From == "script" {
+				name, _, _ = strings.Cut(name, " ")
+			}
+			if strings.HasSuffix(name, "/") {
+				name += "x"
+			}
+			files[name] = "x\n"
 		}
 	}
 	return files

@@ -3,6 +3,7 @@ package modtest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mxplay/mxplay/modules"
@@ -90,7 +91,27 @@ func (h *Host) Look(_ context.Context, argv ...string) (modules.Output, error) {
 }
 
 // Run is the door of that name.
-func (h *Host) Run(_ context.Context, c modules.Command) (modules.Output, error) {
+func (h *Host) Run(ctx context.Context, c modules.Command) (modules.Output, error) {
+	if c.Temp != nil {
+		b := c.Temp.Bytes
+		if c.Temp.From != nil {
+			var err error
+			if b, err = h.Content(ctx, *c.Temp.From); err != nil {
+				return modules.Output{}, err
+			}
+		}
+		if c.Temp.Fetch != nil {
+			h.did("temp %s from %s", c.Temp.Path, c.Temp.Fetch.URL)
+		} else {
+			h.did("temp %s %s", c.Temp.Path, modules.Sum(b)[:8])
+		}
+		c.Argv = slices.Clone(c.Argv)
+		for i, w := range c.Argv {
+			if w == modules.TempPath {
+				c.Argv[i] = "TEMP/" + c.Temp.Path
+			}
+		}
+	}
 	return h.answer("run", c.Argv, c.Stdin, true)
 }
 

@@ -55,20 +55,11 @@ give them by stdin or environment, since everybody on the host sees the argument
 		ReadOnly: func(a Args) bool {
 			return a.ReadOnly
 		},
-		What: func(a Args) string { return "run " + firstLine(a.Cmd) },
+		What: func(a Args) string { return "run " + process.FirstLine(a.Cmd) },
 	}.Task()
 }
 
 func run(ctx context.Context, h modules.Host, a Args) (Result, error) {
 	r, err := a.Run(ctx, h, []string{string(a.Executable), "-c", a.Cmd})
 	return Result{a.Cmd, r}, err
-}
-
-// firstLine is a script as one line for a plan.
-func firstLine(cmd string) string {
-	line, rest, _ := strings.Cut(strings.TrimSpace(cmd), "\n")
-	if rest != "" {
-		line += " ..."
-	}
-	return line
 }

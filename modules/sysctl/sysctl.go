@@ -118,7 +118,18 @@ func (a Args) set(ctx context.Context, h modules.Host) error {
 	if a.Ignore && err == nil {
 		return nil
 	}
-	return errors.Join(err, out.Err())
+	if err = errors.Join(err, out.Err()); err != nil {
+		return err
+	}
+	// sysctl ends with 0 where the kernel may not be written to
+	b, err := h.ReadFile(ctx, a.proc())
+	if err != nil {
+		return err
+	}
+	if is := canonical(string(b)); is != canonical(*a.Value) {
+		return modules.WithLines(fmt.Errorf("the kernel keeps %s", is), modules.LastLines(string(out.Stderr), 5), "")
+	}
+	return nil
 }
 
 // kept is the file's text with the parameter's line, or without it.

@@ -47,11 +47,14 @@ func pruneCache(dir, own string, now time.Time) {
 		case strings.HasPrefix(n, "mxplay-agent-") && st.Mode().IsRegular() && age > keepAgents,
 			strings.HasPrefix(n, ".mxplay-") && st.Mode().IsRegular() && age > keepTemp:
 			_ = os.Remove(p)
-		case strings.HasPrefix(n, aptPrefix) && st.IsDir() && age > keepTemp:
+		case (strings.HasPrefix(n, aptPrefix) || strings.HasPrefix(n, tempPrefix)) && st.IsDir() && age > keepTemp:
 			_ = os.RemoveAll(p)
 		}
 	}
 }
+
+// tempPrefix begins the names of directories that hold a command's temporary file.
+const tempPrefix = "temp-"
 
 const (
 	aptPrefix = "apt-"

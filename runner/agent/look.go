@@ -26,7 +26,7 @@ var looks = []pattern{
 	{"dpkg-statoverride", words("--list"), nil},
 	{"dpkg-deb", words("--field", "-f", "--info", "-I", "--contents", "-c"), nil},
 	{"update-alternatives", words("--query", "--display", "--list", "--get-selections"), nil},
-	{"getent", words("passwd", "group", "initgroups", "hosts", "ahosts", "ahostsv4", "ahostsv6", "shadow", "services"), nil},
+	{"getent", words("passwd", "group", "initgroups", "hosts", "ahosts", "ahostsv4", "ahostsv6", "shadow", "services", "aliases", "ethers", "gshadow", "netgroup", "networks", "protocols", "rpc"), nil},
 	{"crontab", words("-l"), []string{"-r", "-e", "-i", "-s"}},
 	{"id", nil, nil},
 	{"debconf-show", nil, nil},

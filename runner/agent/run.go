@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -49,6 +51,38 @@ func (p *procs) killAll() {
 func (h *host) Run(ctx context.Context, c modules.Command) (modules.Output, error) {
 	if err := h.may("run " + strings.Join(c.Argv, " ")); err != nil {
 		return modules.Output{}, err
+	}
+	if c.Temp != nil {
+		return h.runWith(ctx, c)
+	}
+	return h.sys.procs.run(ctx, c, h.env(c), h.agent.opt.Grace)
+}
+
+// runWith runs a command with its temporary file.
+func (h *host) runWith(ctx context.Context, c modules.Command) (out modules.Output, err error) {
+	dir, err := os.MkdirTemp(cacheDir(), tempPrefix)
+	if err != nil {
+		return out, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, filepath.Base(c.Temp.Path))
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return out, cause(err)
+	}
+	attr := c.Temp.Attr
+	if attr.Mode == nil {
+		attr.Mode = new(uint32)
+		*attr.Mode = 0o700
+	}
+	if err := errors.Join(h.fill(ctx, f, *c.Temp, attr), f.Close()); err != nil {
+		return out, err
+	}
+	c.Argv = slices.Clone(c.Argv)
+	for i, w := range c.Argv {
+		if w == modules.TempPath {
+			c.Argv[i] = path
+		}
 	}
 	return h.sys.procs.run(ctx, c, h.env(c), h.agent.opt.Grace)
 }

@@ -1,4 +1,4 @@
-// Package process is what command and shell have in common.
+// Package process is what command, shell, raw and script have in common.
 package process
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/mxplay/mxplay/modules"
 )
 
-// Args are those that both take.
+// Args are those that all take.
 type Args struct {
 	Chdir    modules.FilePath `json:"chdir" doc:"directory it runs in; relative creates and removes count from it"`
 	Creates  string           `json:"creates" doc:"a path, or a pattern with * and ?: nothing is done when it exists"`
@@ -30,7 +30,7 @@ func (a Args) Validate() error {
 	return nil
 }
 
-// Result is what both register beside the command.
+// Result is what all register beside the command.
 type Result struct {
 	RC          int64    `json:"rc" doc:"exit status; 128 and the signal's number when a signal ended it"`
 	Stdout      string   `json:"stdout" doc:"what it wrote"`
@@ -66,7 +66,12 @@ func (a Args) at(p string) string {
 
 // Run runs an argv; an exit status other than 0 is an error beside the result.
 func (a Args) Run(ctx context.Context, h modules.Host, argv []string) (Result, error) {
-	c := modules.Command{Argv: argv, Dir: string(a.Chdir)}
+	return a.RunWith(ctx, h, modules.Command{Argv: argv})
+}
+
+// RunWith is Run with a command that may bring a file along.
+func (a Args) RunWith(ctx context.Context, h modules.Host, c modules.Command) (Result, error) {
+	c.Dir = string(a.Chdir)
 	if a.Stdin != nil {
 		in := *a.Stdin
 		if a.Newline {
@@ -112,4 +117,13 @@ func clock(t time.Time) string { return t.Format("2006-01-02 15:04:05.000000") }
 func delta(d time.Duration) string {
 	s := int64(d / time.Second)
 	return fmt.Sprintf("%d:%02d:%02d.%06d", s/3600, s/60%60, s%60, int64(d/time.Microsecond)%1e6)
+}
+
+// FirstLine is a script as one line for a plan.
+func FirstLine(cmd string) string {
+	line, rest, _ := strings.Cut(strings.TrimSpace(cmd), "\n")
+	if rest != "" {
+		line += " ..."
+	}
+	return line
 }
