@@ -51,7 +51,7 @@ type Field struct {
 	Default  string // as it would be written in YAML; "" for none
 	Enum     []string
 	Secret   bool // its value is a secret: never shown, and what reads it is tainted
-	Private  bool // of a state: never registered or shown
+	Private  bool // never given by a playbook, registered or shown
 	FreeForm bool // takes the text of the short form `command: ls -l`
 }
 
@@ -60,7 +60,7 @@ type Field struct {
 //
 // Tags: json:"name" (the name), alias:"a,b", required:"true",
 // default:"present", enum:"present,absent", doc:"...", secret:"true",
-// private:"true", from:"file", remote:"remote_src" and folder:"true" (on a Content), expr:"true", freeform:"true".
+// private:"true" (it stays on the host) or "wire" (between the engine and the module), from:"file", remote:"remote_src" and folder:"true" (on a Content), expr:"true", freeform:"true".
 // A field tagged free:"true" json:"-" marks a struct that takes any other key too
 // (set_fact), which it reads with an UnmarshalJSON of its own.
 type Spec struct {
@@ -137,7 +137,7 @@ func specOf(t reflect.Type) *Spec {
 			Name: name, Doc: sf.Tag.Get("doc"), Default: sf.Tag.Get("default"),
 			Required: sf.Tag.Get("required") == "true",
 			Secret:   sf.Tag.Get("secret") == "true",
-			Private:  sf.Tag.Get("private") == "true",
+			Private:  sf.Tag.Get("private") != "",
 			FreeForm: sf.Tag.Get("freeform") == "true",
 			Aliases:  split(sf.Tag.Get("alias")),
 			Enum:     split(sf.Tag.Get("enum")),

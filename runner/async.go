@@ -33,6 +33,9 @@ func (c *compiler) asyncWords(t *task) {
 	case t.mod != nil && t.mod.Kind == modules.Engine || t.src.Module == "meta":
 		c.errs.Add(pos, source.Errorf(pos, "%s is done on the controller, where nothing can be a job", t.src.Module).
 			WithHint("take the line out"))
+	case t.hooked():
+		c.errs.Add(pos, source.Errorf(pos, "%s is done in part on the controller, where nothing can be a job", t.src.Module).
+			WithHint("take the line out"))
 	case t.mod != nil && t.mod.Name == "async_status":
 		c.errs.Add(pos, source.Errorf(pos, "async_status only looks at a job").
 			WithHint("until, retries and delay wait for its end"))

@@ -39,7 +39,7 @@ func (c *compiler) args(t *task) {
 	}
 	for _, f := range fields {
 		field := spec.Field(f.Key)
-		if field == nil && !spec.Free {
+		if (field == nil || field.Private) && !spec.Free {
 			fail(f.KeyPos, unknownName(f.Key, spec))
 			continue
 		}

@@ -21,6 +21,8 @@ func (f *flight) control(it *item) {
 		f.assert(it, done)
 	case "debug":
 		f.debug(it, done)
+	case "wait_for_connection":
+		f.awaitConnection(it, done)
 	case "pause":
 		f.stopAndGo(it, done)
 	case "add_host":

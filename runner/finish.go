@@ -185,7 +185,7 @@ func (f *flight) judge(it *item) {
 	}
 	f.decide(it)
 	// of a command that only looks, changed_when: false says so
-	if f.check && o != nil && o.Changed && (it.changed || it.maybe != "" || t.mod.Kind == modules.State) {
+	if f.check && o != nil && o.Changed && t.src.Module != "fetch" && (it.changed || it.maybe != "" || t.mod.Kind == modules.State) {
 		it.on.plan("task " + h.taskName(t))
 	}
 }
@@ -320,6 +320,9 @@ func (f *flight) retry(ctx context.Context, items []*item) {
 		for _, it := range again {
 			if it.lost != nil {
 				return
+			}
+			if it.later != nil {
+				it.later(ctx)
 			}
 			f.judge(it)
 		}

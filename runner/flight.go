@@ -146,7 +146,7 @@ func (f *flight) announce() {
 func (t *task) waits() bool {
 	k := &t.kw
 	return len(t.failed) > 0 || len(t.until) > 0 || t.retries != nil || k.ignoreErrors != nil || k.ignoreUnreachable != nil ||
-		k.delegateTo != nil || k.timeout != nil || k.runOnce != nil || k.once != nil || k.throttle != nil || k.checkMode != nil || t.bringsFacts()
+		k.delegateTo != nil || k.timeout != nil || k.runOnce != nil || k.once != nil || k.throttle != nil || k.checkMode != nil || t.bringsFacts() || t.hooked()
 }
 
 // waits is that of the task, or that something failed before it was sent.
@@ -301,6 +301,7 @@ func (f *flight) open(it *item) {
 		return
 	}
 	it.start = time.Now()
+	defer f.hook(it)
 	if t.mod.Kind == modules.Engine {
 		it.local = true
 		f.control(it)

@@ -17,6 +17,7 @@ import (
 	"github.com/mxplay/mxplay/modules/debconf"
 	"github.com/mxplay/mxplay/modules/debug"
 	"github.com/mxplay/mxplay/modules/fail"
+	"github.com/mxplay/mxplay/modules/fetch"
 	"github.com/mxplay/mxplay/modules/file"
 	"github.com/mxplay/mxplay/modules/find"
 	geturl "github.com/mxplay/mxplay/modules/get_url"
@@ -37,6 +38,7 @@ import (
 	postgresident "github.com/mxplay/mxplay/modules/postgres_ident"
 	postgresuser "github.com/mxplay/mxplay/modules/postgres_user"
 	"github.com/mxplay/mxplay/modules/raw"
+	"github.com/mxplay/mxplay/modules/reboot"
 	"github.com/mxplay/mxplay/modules/replace"
 	"github.com/mxplay/mxplay/modules/script"
 	"github.com/mxplay/mxplay/modules/secret"
@@ -56,6 +58,7 @@ import (
 	"github.com/mxplay/mxplay/modules/uri"
 	"github.com/mxplay/mxplay/modules/user"
 	waitfor "github.com/mxplay/mxplay/modules/wait_for"
+	waitforconnection "github.com/mxplay/mxplay/modules/wait_for_connection"
 	wellknown "github.com/mxplay/mxplay/modules/well_known"
 	"github.com/mxplay/mxplay/modules/yaml"
 )
@@ -76,6 +79,7 @@ func Tasks() []*modules.Task {
 		debconf.Task(),
 		debug.Task(),
 		fail.Task(),
+		fetch.Task(),
 		file.Task(),
 		find.Task(),
 		geturl.Task(),
@@ -96,6 +100,7 @@ func Tasks() []*modules.Task {
 		postgresident.Task(),
 		postgresuser.Task(),
 		raw.Task(),
+		reboot.Task(),
 		replace.Task(),
 		script.Task(),
 		secret.Task(),
@@ -115,6 +120,7 @@ func Tasks() []*modules.Task {
 		uri.Task(),
 		user.Task(),
 		waitfor.Task(),
+		waitforconnection.Task(),
 		wellknown.Task(),
 		yaml.Task(),
 	}

@@ -23,6 +23,7 @@ func (a *Agent) hello() wire.Hello {
 	return wire.Hello{
 		Version: a.opt.Hash, PID: os.Getpid(), User: f.UserID, UID: os.Geteuid(), Home: f.UserDir,
 		Dir: filepath.Dir(exe), Arch: runtime.GOARCH, Facts: f, Pending: a.pending(),
+		Boot: line("/proc/sys/kernel/random/boot_id"),
 	}
 }
 

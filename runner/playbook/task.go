@@ -206,7 +206,7 @@ var foreign = map[string]string{
 	"expect": "command with stdin", "win_copy": "copy", "win_command": "command",
 	"gather_facts": "setup",
 	"synchronize":  "copy, or command with rsync and delegate_to: localhost", "ini_file": "lineinfile with regexp, or template",
-	"xml": "template", "json_patch": "json", "yaml_file": "yaml", "fetch": "slurp and copy with delegate_to: localhost",
+	"xml": "template", "json_patch": "json", "yaml_file": "yaml", 
 	"unarchive": "get_url or copy, then command with tar and creates", "archive": "command with tar and creates", "subversion": "command with svn and creates",
 	"pip": "command with pip and creates", "npm": "command with npm and creates", "gem": "command with gem and creates", "make": "command with make", "composer": "command with composer and creates",
 	"at": "command with systemd-run", "mount": "a .mount unit with copy and systemd",
@@ -214,7 +214,7 @@ var foreign = map[string]string{
 	"known_hosts": "lineinfile on ~/.ssh/known_hosts", "openssh_keypair": "command: ssh-keygen with creates", "alternatives": "command: update-alternatives with creates", "ufw": "command with ufw", "iptables": "command with nft",
 	"openssl_privatekey": "tls_certificate", "openssl_csr": "tls_certificate", "x509_certificate": "tls_certificate", "acme_certificate": "command with certbot and creates", "htpasswd": "copy with content",
 	"docker_container": "command with docker", "docker_image": "command with docker", "docker_compose": "command with docker compose", "docker_compose_v2": "command with docker compose", "podman_container": "a .container unit with copy and systemd",
-	"reboot": "command: systemctl reboot, then wait_for", "wait_for_connection": "wait_for", "set_stats": "set_fact", "validate_argument_spec": "meta/argument_specs.yml, which is checked by itself",
+	"set_stats": "set_fact", "validate_argument_spec": "meta/argument_specs.yml, which is checked by itself",
 	"user_info": "command: getent with read_only: true", "lvol": "command with lvcreate and creates", "filesystem": "command with mkfs and creates", "parted": "command with parted", "selinux": "command with setenforce", "firewalld": "command with firewall-cmd",
 }
 

@@ -32,7 +32,12 @@ func checksum(ctx context.Context, r modules.Reader, p, algorithm string) (strin
 	if err != nil {
 		return "", err
 	}
-	h := map[string]func() hash.Hash{"md5": md5.New, "sha1": sha1.New, "sha224": sha256.New224, "sha384": sha512.New384, "sha512": sha512.New}[algorithm]()
+	return Sum(algorithm, b), nil
+}
+
+// Sum is the checksum of bytes in hex, by one of these algorithms.
+func Sum(algorithm string, b []byte) string {
+	h := map[string]func() hash.Hash{"md5": md5.New, "sha1": sha1.New, "sha224": sha256.New224, "sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New}[algorithm]()
 	h.Write(b)
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(h.Sum(nil))
 }
