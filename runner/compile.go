@@ -88,6 +88,7 @@ type compiler struct {
 	proven     []string // what the conditions of inTask say is defined
 	guard      int      // blocks with rescue or always around
 	rescue     int      // blocks with rescue around
+	rescues    []*task  // in a rescue: the tasks of its block
 	levels     map[levelKey]*expr.Layer
 	inPlay     *play
 	specs      []*specUse

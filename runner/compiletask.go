@@ -36,9 +36,10 @@ func (c *compiler) task(src *playbook.Task) *task {
 	c.enterLoop(src)
 	defer func(before *task, proven []string) { c.inTask, c.proven = before, proven }(c.inTask, c.proven)
 	c.inTask, c.proven = t, nil
+	t.loops = c.loops
 	c.tasks = append(c.tasks, t)
 	t.layers = c.layersOf(&src.Level)
-	t.guarded, t.rescued = c.guard > 0, c.rescue > 0
+	t.guarded, t.rescued, t.rescues = c.guard > 0, c.rescue > 0, c.rescues
 	for _, l := range chain(&src.Level) {
 		t.when = append(t.when, c.conds(l.When)...)
 		for _, n := range l.Tags {
@@ -106,7 +107,11 @@ func (c *compiler) task(src *playbook.Task) *task {
 		if guard {
 			c.guard--
 		}
-		t.rescue, t.always = c.list(src.Rescue), c.list(src.Always)
+		around := c.rescues
+		c.rescues = t.body
+		t.rescue = c.list(src.Rescue)
+		c.rescues = around
+		t.always = c.list(src.Always)
 		c.breakWhen(t, src.LoopControl)
 	case src.Include != nil:
 		c.include(t, src.Include)

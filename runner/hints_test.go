@@ -9,6 +9,16 @@ import (
 	"github.com/mxplay/mxplay/runner/source"
 )
 
+// mistakes are what is wrong with a playbook of one file.
+func mistakes(t testing.TB, text string) source.Errors {
+	t.Helper()
+	var es source.Errors
+	if err := compileText(t, text); err != nil && !errors.As(err, &es) {
+		t.Fatal(err)
+	}
+	return es
+}
+
 // compileText compiles a playbook of one file.
 func compileText(t testing.TB, text string) error {
 	t.Helper()
@@ -46,9 +56,9 @@ func TestLoopHints(t *testing.T) {
 		"with_inventory_hostnames: all":                            `loop: 'groups["all"]'`,
 		"with_lines: echo a":                                       `loop: 'splitlines(pipe("echo a"))'`,
 	} {
-		var es source.Errors
-		if err := compileText(t, before+with+"\n"); !errors.As(err, &es) || len(es) != 1 {
-			t.Errorf("%s: %v", with, err)
+		es := mistakes(t, before+with+"\n")
+		if len(es) != 1 {
+			t.Errorf("%s: %v", with, es)
 			continue
 		}
 		if es[0].Hint != want {

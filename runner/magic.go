@@ -38,6 +38,9 @@ func MagicVars() []MagicVar {
 		{"ansible_play_role_names", "the roles of the play, without dependencies", texts},
 		{"ansible_dependent_role_names", "the roles that others of the play depend on", texts},
 		{"ansible_parent_role_names", "the roles that brought in the one at work, the nearest first", texts},
+		{"ansible_parent_role_paths", "the folders of these roles", texts},
+		{"role_names", "the roles of the play, under its old name", texts},
+		{"ansible_collection_name", "null: there are no collections", expr.Any},
 		{"ansible_play_name", "the play's name", str},
 		{"ansible_play_hosts", "the play's hosts that have not failed", texts},
 		{"ansible_play_hosts_all", "all hosts of the play", texts},
@@ -56,12 +59,13 @@ func MagicVars() []MagicVar {
 		{"ansible_version", "the Ansible whose language this is: full, major, minor, revision, string", expr.Record(map[string]expr.Type{
 			"full": str, "string": str, "major": whole, "minor": whole, "revision": whole})},
 		{"ansible_managed", "a line that says who manages a file, unless a variable of that name says something else", str},
-		{"ansible_loop", "in a loop with extended: index, index0, first, last, length, revindex, revindex0, previtem, nextitem, allitems", expr.Any},
+		{"ansible_loop", "in a loop with extended: index, index0, first, last, length, revindex, revindex0, previtem, nextitem, allitems", expr.Record(map[string]expr.Type{
+			"index": whole, "index0": whole, "revindex": whole, "revindex0": whole, "length": whole, "first": truth, "last": truth,
+			"previtem": expr.Any, "nextitem": expr.Any, "allitems": expr.ListOf(expr.Any)})},
 		{"ansible_loop_var", "in a loop: the name of the item's variable", str},
 		{"ansible_index_var", "in a loop with index_var: its name", str},
-		{"ansible_failed_task", "in rescue: name and action of the task that failed", expr.Any},
+		{"ansible_failed_task", "in rescue: name and action of the task that failed", expr.Record(map[string]expr.Type{"name": str, "action": str})},
 		{"ansible_failed_result", "in rescue: its result", expr.Any},
-		{"environment", "the words environment around the task", expr.Any},
 		{"template_path", "in a template: the file on the controller", str},
 		{"template_fullpath", "in a template: its absolute path", str},
 		{"template_destpath", "in a template: the file on the host", str},
@@ -110,7 +114,7 @@ func (r *run) magicOfRun() map[string]value.Value {
 	out := map[string]value.Value{
 		"groups": r.groupsValue(), "ansible_check_mode": r.o.Check, "ansible_diff_mode": r.o.Diff,
 		"ansible_forks": int64(r.o.Forks), "ansible_run_tags": texts(tags), "ansible_skip_tags": texts(o.SkipTags), "ansible_verbosity": int64(r.o.Verbose), "omit": expr.Omit,
-		"ansible_inventory_sources": sources, "ansible_config_file": nil,
+		"ansible_inventory_sources": sources, "ansible_config_file": nil, "ansible_collection_name": nil,
 		"ansible_version": ansibleVersion(),
 	}
 	if len(o.Limit) > 0 {
@@ -126,7 +130,7 @@ func ansibleVersion() value.Value {
 // magicOfRoles are those of a play's roles, and of those that they depend on.
 func magicOfRoles(roles, deps []string) map[string]value.Value {
 	return map[string]value.Value{
-		"ansible_role_names": texts(once(append(slices.Clone(roles), deps...))), "ansible_play_role_names": texts(roles), "ansible_dependent_role_names": texts(deps),
+		"ansible_role_names": texts(once(append(slices.Clone(roles), deps...))), "ansible_play_role_names": texts(roles), "role_names": texts(roles), "ansible_dependent_role_names": texts(deps),
 	}
 }
 
@@ -144,14 +148,15 @@ func once(ss []string) []string {
 
 // magicOfUse are those of the role at work.
 func magicOfUse(p *Program, r *playbook.RoleUse) map[string]value.Value {
-	parents := value.List{}
+	parents, paths := value.List{}, value.List{}
 	search := value.List{p.abs(r.Def.Dir)}
 	for up := r.Via; up != nil; up = up.Via {
 		parents = append(parents, up.Def.Name)
+		paths = append(paths, p.abs(up.Def.Dir))
 		search = append(search, p.abs(up.Def.Dir))
 	}
 	return map[string]value.Value{
 		"role_path": p.abs(r.Def.Dir), "role_name": r.Def.Name, "ansible_role_name": r.Def.Name,
-		"ansible_parent_role_names": parents, "ansible_search_path": search,
+		"ansible_parent_role_names": parents, "ansible_parent_role_paths": paths, "ansible_search_path": search,
 	}
 }

@@ -157,6 +157,29 @@ func oneResult(t *task) expr.Type {
 	return one
 }
 
+// failedType is the type of the result of whichever of the tasks failed.
+func failedType(ts []*task) expr.Type {
+	var out expr.Type
+	first := true
+	for _, t := range ts {
+		var one expr.Type
+		switch {
+		case t.block:
+			one = failedType(slices.Concat(t.body, t.rescue, t.always))
+		case t.mod != nil:
+			one = newResultType(t)
+		default:
+			return expr.Any
+		}
+		if first {
+			out, first = one, false
+		} else {
+			out = out.Union(one)
+		}
+	}
+	return out
+}
+
 // names is the TypeEnv of one task.
 type names struct {
 	types map[string]expr.Type
@@ -219,6 +242,9 @@ func (n *names) TypeOf(name string) (expr.Type, bool) {
 			return oneResult(n.self), true
 		}
 	}
+	if name == "ansible_failed_result" && n.self != nil && n.self.rescues != nil {
+		return failedType(n.self.rescues), true
+	}
 	if t, ok := n.ofRole(name); ok {
 		return t, true
 	}
@@ -231,15 +257,23 @@ func (n *names) TypeOf(name string) (expr.Type, bool) {
 	return t, ok
 }
 
-// ofRole is the type of an argument of the task's role, of which the specs say what is in it.
+// ofRole is the type of an argument of the task's role, as its specs say it.
+// A name that tasks set, or that something sets to another type, has none.
 func (n *names) ofRole(name string) (expr.Type, bool) {
-	if n.self == nil || n.self.src == nil || n.self.src.Role == nil || n.self.src.Role.Spec == nil {
+	if n.self == nil || n.self.src == nil || n.self.src.Role == nil || n.self.src.Role.Spec == nil || n.c.set[name] || n.c.registers[name] != nil {
 		return expr.Any, false
 	}
 	for _, o := range n.self.src.Role.Spec.Options {
-		if o.Name == name && len(o.Options) > 0 && n.types[name].Kind == 0 {
-			return optionType(o), true
+		if o.Name != name {
+			continue
 		}
+		t := optionType(o)
+		for _, d := range n.c.p.defs[name] {
+			if v, ok := d.Constant(); ok && v != nil && t.Kind != 0 && t.Kind&expr.KindOf(v).Kind == 0 {
+				return expr.Any, false
+			}
+		}
+		return t, true
 	}
 	return expr.Any, false
 }
@@ -253,39 +287,45 @@ func (n *names) item(t *task) expr.Type {
 		return i
 	}
 	n.items[t] = expr.Any // a loop that reads its own item
-	if list := t.loop.expr.TypeIn(n); list.Kind&expr.KList != 0 && list.Elem != nil {
+	if list := t.loop.expr.TypeIn(unread{n}); list.Kind&expr.KList != 0 && list.Elem != nil {
 		n.items[t] = *list.Elem
 	}
 	return n.items[t]
 }
 
-// optionType is the type of a role's argument: what is in maps with options is
-// known, of all else only that it is no map, or no list.
+// optionType is the type of a role's argument as it is given: "80" for an int,
+// a text with commas for a list.
 func optionType(o *playbook.Option) expr.Type {
-	record := func() expr.Type {
-		if len(o.Options) == 0 {
-			return expr.Any
-		}
-		fields := map[string]expr.Type{}
-		for _, sub := range o.Options {
-			fields[sub.Name] = optionType(sub)
-		}
-		t := expr.Record(fields)
-		t.Kind |= expr.KNull
-		return t
-	}
 	switch o.Type {
 	case modules.Map:
-		return record()
+		return optionMap(o)
 	case modules.List:
-		if o.Elements == modules.Map {
-			return expr.Type{Kind: expr.KList | expr.KNull, Elem: ptr(record())}
+		elem := expr.Any
+		switch {
+		case o.Elements == modules.Map:
+			return expr.Type{Kind: expr.KList | expr.KNull, Elem: ptr(optionMap(o))}
+		case o.Elements != "" && o.Elements != modules.List:
+			elem = optionType(&playbook.Option{Type: o.Elements})
 		}
-		return expr.Any
+		return expr.Type{Kind: expr.KList | expr.KText | expr.KNull, Elem: &elem}
 	case modules.String, modules.Bool, modules.Int, modules.Float, modules.Path:
-		return expr.Of(expr.KText | expr.KNull) // as it is given: "80" for an int
+		return expr.Type{Kind: expr.KText | expr.KNull, Words: optionWords(o)}
 	}
 	return expr.Any
+}
+
+// optionMap is the type of a map, which has no other keys than the options say, if they do.
+func optionMap(o *playbook.Option) expr.Type {
+	if len(o.Options) == 0 {
+		return expr.Type{Kind: expr.KMap | expr.KNull}
+	}
+	fields := map[string]expr.Type{}
+	for _, sub := range o.Options {
+		fields[sub.Name] = optionType(sub)
+	}
+	t := expr.Record(fields)
+	t.Kind |= expr.KNull
+	return t
 }
 
 func (n *names) Names() []string { return n.list }
@@ -416,6 +456,7 @@ func (c *compiler) checkedNames(env *names) source.Errors {
 			found = append(found, e)
 		}
 	}
+	found = append(found, c.checkTypes(env)...)
 	c.read, c.canBe = env.read, map[string]bool{}
 	for _, name := range env.list {
 		c.canBe[name] = true

@@ -116,9 +116,11 @@ type task struct {
 	register             string
 	guarded              bool // it stands in a block with rescue or always
 	handler              bool
-	rescued              bool  // a failure of it goes to a rescue
-	order                int   // among all that were compiled
-	again                *task // the include with a loop around it, which runs it several times
+	rescued              bool     // a failure of it goes to a rescue
+	rescues              []*task  // the tasks whose failure brought it about; nil outside of rescue
+	loops                []string // the variables of the loops around
+	order                int      // among all that were compiled
+	again                *task    // the include with a loop around it, which runs it several times
 
 	readMu    sync.Mutex
 	reads     []string // names that it may read, also through other variables

@@ -617,7 +617,9 @@ func nameHint(name string) string {
 		return "write false"
 	case "Null", "NULL", "undefined":
 		return "write null"
-	case "ansible_python", "ansible_python_version":
+	case "environment":
+		return `ansible_env has the host's environment, env("NAME") the controller's`
+	case "ansible_python", "ansible_python_version", "ansible_playbook_python", "ansible_python_interpreter":
 		return "mxplay needs no Python on a host and knows nothing of it"
 	}
 	return ""

@@ -346,8 +346,11 @@ func (s *static) field(t Type, name string) (Type, bool) {
 		if k == KString {
 			return Of(KString), true
 		}
-		if k == KList && t.Elem != nil {
+		if k&^KNull == KList && t.Elem != nil {
 			return *t.Elem, true
+		}
+		if k&KMap == 0 && k&KList != 0 && t.Elem != nil && t.Elem.Kind != 0 {
+			return t.Elem.Union(Of(KString)), true // of a list, or of a text
 		}
 		return Any, true
 	}
@@ -471,7 +474,10 @@ func (s *static) arith(n *binNode) Type {
 	}
 	if n.op == "+" && l.Kind&r.Kind == 0 && (l.Kind&^KNumber != 0 || r.Kind&^KNumber != 0) {
 		e := s.errorf(n, "cannot add %s and %s", l.Kind.a(), r.Kind.a())
-		if both&KString != 0 {
+		switch {
+		case both&KString != 0 && (l.Kind == KList || r.Kind == KList):
+			e.Hint = "write [x] for a list of one, join(list, …) for a text"
+		case both&KString != 0:
 			e.Hint = "write string(…) around what is no string"
 		}
 	}

@@ -39,6 +39,18 @@ func (d *Def) Check(env TypeEnv, proven ...string) []*source.Error {
 	return checkNode(d.code, env, proven)
 }
 
+// TypeIn is what is known of the value of a definition that is one text; of
+// lists and maps that are written out their parts are looked at one by one.
+func (d *Def) TypeIn(env TypeEnv) Type {
+	if d.Compile() != nil {
+		return Any
+	}
+	if n, ok := d.code.(*defText); ok {
+		return n.t.TypeIn(env)
+	}
+	return Any
+}
+
 func checkNode(n defNode, env TypeEnv, proven []string) []*source.Error {
 	var out []*source.Error
 	switch n := n.(type) {

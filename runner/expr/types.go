@@ -44,6 +44,16 @@ func (k Kind) String() string {
 		return "text"
 	}
 	var out []string
+	if null := k & KNull; k&KText == KText {
+		out = append(out, "text")
+		if k &^= KText | KNull; k != 0 {
+			out = append(out, k.String())
+		}
+		if null != 0 {
+			out = append(out, "null")
+		}
+		return strings.Join(out, " or ")
+	}
 	for _, n := range kindNames {
 		if k&n.k != 0 {
 			out = append(out, n.name)
@@ -51,6 +61,9 @@ func (k Kind) String() string {
 	}
 	return strings.Join(out, " or ")
 }
+
+// Name is what is known of the kind, with its article: a list, a text or null.
+func (t Type) Name() string { return t.kinds().a() }
 
 // a is the name with its article.
 func (k Kind) a() string { return article(k.String()) }
