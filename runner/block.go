@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/mxplay/mxplay/runner/expr"
@@ -195,7 +196,7 @@ func (b *batch) brings(t *task, h *host, jobs []*bringing) []*bringing {
 		h.unknownBelow(t)
 		return jobs
 	}
-	took, skipped, maybe := false, "", false
+	took, skipped, maybe := false, "", ""
 	for i, it := range its.values {
 		var layer []*expr.Layer
 		e := env
@@ -205,7 +206,7 @@ func (b *batch) brings(t *task, h *host, jobs []*bringing) []*bringing {
 		}
 		on, unknown, why, err := h.holds(t.when, e)
 		if err == nil && unknown {
-			maybe = true
+			maybe = maybeText(true)
 			continue
 		}
 		if err == nil && !on {
@@ -219,6 +220,10 @@ func (b *batch) brings(t *task, h *host, jobs []*bringing) []*bringing {
 		key := ""
 		if err == nil {
 			what, key, err = b.included(h, t, e)
+		}
+		if errors.Is(err, errUnknownName) {
+			maybe = "its name is not known in check mode"
+			continue
 		}
 		if err != nil {
 			h.failTask(t, err)
@@ -241,13 +246,17 @@ func (b *batch) brings(t *task, h *host, jobs []*bringing) []*bringing {
 		j.hosts = append(j.hosts, h)
 	}
 	switch {
-	case maybe:
-		h.reportMaybe(t, maybeText(true))
+	case maybe != "":
+		h.reportMaybe(t, maybe)
+		h.unknownBelow(t)
 	case !took:
 		h.skippedTask(t, skipped)
 	}
 	return jobs
 }
+
+// errUnknownName is of an include's name that is known only after a real run.
+var errUnknownName = errors.New("unknown in check mode")
 
 // included are the tasks that an include means on a host.
 func (b *batch) included(h *host, t *task, env *expr.Env) (*brought, string, error) {
@@ -257,6 +266,9 @@ func (b *batch) included(h *host, t *task, env *expr.Env) (*brought, string, err
 	res, err := t.include.name.Eval(h.context(env))
 	if err != nil {
 		return nil, "", err
+	}
+	if res.Unknown || res.Partial {
+		return nil, "", errUnknownName
 	}
 	name := value.Text(res.Value)
 	what, err := b.run.p.late(t, name, func(name string) bool { return len(env.Where(name)) > 0 })

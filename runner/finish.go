@@ -248,6 +248,8 @@ func (it *item) read(t *task, check bool) {
 	m := value.MapOf("changed", o.Changed, "failed", o.Failed, "skipped", o.Skipped)
 	if o.Msg != "" {
 		m.Set("msg", o.Msg)
+	} else if check && o.Unknown {
+		m.Set("msg", expr.Unknown) // it may fail
 	}
 	if len(o.Result) > 0 {
 		v, err := value.ParseJSON(o.Result)

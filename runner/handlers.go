@@ -108,8 +108,9 @@ func (b *batch) meta(ctx context.Context, t *task, hs []*host) {
 		}
 	case "clear_host_errors":
 		for _, h := range all {
-			h.failed, h.cleared = false, true
-			h.unreachable = false
+			// who failed is back with the next play; in an always it has not failed yet
+			h.ended = h.ended || h.failed || h.unreachable
+			h.failed, h.unreachable, h.cleared = false, false, true
 		}
 	case "reset_connection":
 		for _, h := range on {
