@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/mxplay/mxplay/runner/source"
@@ -52,20 +53,16 @@ func (inv *Inventory) join(g *Group, h *Host) {
 	}
 }
 
-func (inv *Inventory) leave(g *Group, h *Host) {
-	delete(g.hosts, h)
-	for i, o := range g.Hosts {
-		if o == h {
-			g.Hosts = append(g.Hosts[:i:i], g.Hosts[i+1:]...)
-			break
+// leave takes those hosts out of a group of which gone says so.
+func (inv *Inventory) leave(g *Group, gone func(*Host) bool) {
+	g.Hosts = slices.DeleteFunc(g.Hosts, func(h *Host) bool {
+		if !gone(h) {
+			return false
 		}
-	}
-	for i, o := range h.Groups {
-		if o == g {
-			h.Groups = append(h.Groups[:i:i], h.Groups[i+1:]...)
-			break
-		}
-	}
+		delete(g.hosts, h)
+		h.Groups = slices.DeleteFunc(h.Groups, func(o *Group) bool { return o == g })
+		return true
+	})
 }
 
 // child puts a group below another. It fails where that would be a circle.
@@ -118,15 +115,12 @@ func (inv *Inventory) finish() {
 			_ = inv.child(all, g) // cannot be a circle: all is a child of none
 		}
 	}
+	grouped := func(h *Host) bool {
+		return slices.ContainsFunc(h.Groups, func(g *Group) bool { return g != all && g != ungrouped })
+	}
+	inv.leave(ungrouped, grouped)
 	for _, h := range inv.Hosts {
-		real := false
-		for _, g := range h.Groups {
-			real = real || g != all && g != ungrouped
-		}
-		switch {
-		case real && ungrouped.hosts[h]:
-			inv.leave(ungrouped, h)
-		case !real:
+		if !grouped(h) {
 			inv.join(ungrouped, h)
 		}
 	}

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -235,7 +236,7 @@ func (r *ini) hosts(n int, line, text string, at int) {
 		r.fail(n, line, at, "%v", err)
 		return
 	}
-	vars := map[string]Var{}
+	vars := make(map[string]Var, len(words)-1)
 	for _, w := range words[1:] {
 		k, v, ok := strings.Cut(w.text, "=")
 		if !ok || k == "" {
@@ -255,8 +256,10 @@ func (r *ini) hosts(n int, line, text string, at int) {
 	}
 	for _, name := range names {
 		h := r.inv.host(name, r.group, port, r.src, p)
-		for k, v := range vars {
-			h.Vars[k] = v
+		if len(names) == 1 && len(h.Vars) == 0 {
+			h.Vars = vars
+			continue
 		}
+		maps.Copy(h.Vars, vars)
 	}
 }

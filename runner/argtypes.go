@@ -17,9 +17,9 @@ func (u unread) Names() []string                      { return u.n.Names() }
 func (c *compiler) checkTypes(env *names) source.Errors {
 	var out source.Errors
 	for _, t := range c.tasks {
-		env.self, env.check = t, &check{task: t, loops: t.loops}
+		env.self, env.at = t, &where{task: t, loops: t.loops}
 		if t.loop != nil && t.loop.expr != nil {
-			_, told := c.constants(t.loop.expr)
+			_, told := c.constantOf(t.loop.expr, t.loop.expr.Names())
 			if k := t.loop.expr.TypeIn(unread{env}).Kind &^ expr.KNull; !told && k != 0 && k&expr.KList == 0 {
 				e := source.Errorf(t.loop.pos, "a loop wants a list, not %s", expr.Of(k).Name())
 				if k == expr.KMap {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/mxplay/mxplay/inventory"
 	"github.com/mxplay/mxplay/modules"
@@ -62,9 +63,10 @@ func newCompiler(p *Program) *compiler {
 	return &compiler{
 		p: p, loader: p.loader, known: map[string]bool{}, registers: map[string][]*task{},
 		roleDone: map[*playbook.RoleUse]*roleVars{}, sames: map[*playbook.RoleUse]*identity{}, unchecked: map[*playbook.RoleUse]bool{}, gives: &gives{}, tagsSeen: map[string]bool{}, levels: map[levelKey]*expr.Layer{},
-		handlersOf: map[string]bool{}, declared: map[string]bool{}, set: map[string]bool{}, loaded: map[string]bool{}, specSeen: map[specKey]bool{}, words: map[*source.Node]*expr.Def{}, tagLists: map[*source.Node][]string{}, results: map[*modules.Task]expr.Type{}, constant: map[string]bool{},
+		handlersOf: map[string]bool{}, declared: map[string]bool{}, set: map[string]bool{}, loaded: map[string]bool{}, specSeen: map[specKey]bool{}, words: map[*source.Node]*expr.Def{}, tagLists: map[*source.Node][]string{}, results: map[resultKind]expr.Type{}, constant: map[string]bool{},
 		facts: map[string]expr.Type{}, defined: map[string]int{}, setBy: map[string][]*task{}, loopNames: map[string]bool{},
-		options: map[string]*playbook.Option{},
+		options:        map[string]*playbook.Option{},
+		nearConnection: map[string]bool{}, kws: map[*playbook.Level]*keywords{}, lastPlace: &where{}, nowhere: &where{},
 	}
 }
 
@@ -84,12 +86,15 @@ type compiler struct {
 	handlersOf map[string]bool            // role folders of a play whose handlers it has
 	tagsSeen   map[string]bool
 	tasks      []*task  // all, in order, with handlers
-	checks     []check  // every place where names are read
+	checks     []check  // all that reads names
+	lastPlace  *where   // of the last of them in a task
+	nowhere    *where   // of variables' definitions
 	proven     []string // what the conditions of inTask say is defined
 	guard      int      // blocks with rescue or always around
 	rescue     int      // blocks with rescue around
 	rescues    []*task  // in a rescue: the tasks of its block
 	levels     map[levelKey]*expr.Layer
+	kws        map[*playbook.Level]*keywords // of levels with constant words
 	inPlay     *play
 	specs      []*specUse
 	declared   map[string]bool // by argument specs: known, and set perhaps
@@ -98,18 +103,20 @@ type compiler struct {
 	loaded     map[string]bool // by include_vars of a constant file
 	loadsAny   bool            // an include_vars of a computed one
 	specSeen   map[specKey]bool
-	words      map[*source.Node]*expr.Def  // constant words of levels
-	tagLists   map[*source.Node][]string   // of constant tags
-	results    map[*modules.Task]expr.Type // of a task without a loop
-	constant   map[string]bool             // names that have a constant among their definitions
-	grown      bool                        // a task adds hosts or groups
-	promised   []string                    // that may be added, by name
-	anyHost    bool                        // any may be added
-	inTask     *task                       // being compiled; nil between tasks
+	words      map[*source.Node]*expr.Def // constant words of levels
+	tagLists   map[*source.Node][]string  // of constant tags
+	results    map[resultKind]expr.Type
+	constant   map[string]bool // names that have a constant among their definitions
+	grown      bool            // a task adds hosts or groups
+	promised   []string        // that may be added, by name
+	anyHost    bool            // any may be added
+	inTask     *task           // being compiled; nil between tasks
 	magic      map[string]expr.Type
 	warned     map[string]*source.Error // names in inventories that were warned of
 	facts      map[string]expr.Type     // that tasks bring
 	openFacts  bool                     // a task brings facts of computed names
+
+	nearConnection map[string]bool // by name, what nearConnection says
 
 	defined   map[string]int     // how many definitions each name has
 	setBy     map[string][]*task // tasks that register a name or set it as a fact
@@ -118,7 +125,7 @@ type compiler struct {
 	again     *task              // the outermost include around that may run again: one with a loop
 	recursive bool               // a file of tasks includes itself
 	after     bool               // what is compiled is read after the task has run
-	read      map[string][]func() source.Pos
+	read      map[string][]expr.Spot
 	canBe     map[string]bool // the names that something in the run sets, or may set
 	readings  []reading       // of lint
 	hostless  bool            // the inventory has mistakes: which hosts there are is not known
@@ -132,6 +139,10 @@ func (c *compiler) site() {
 	})
 	c.p.loader = c.loader
 	c.p.extra = c.extraVars(o.ExtraVars)
+	var inv *inventory.Inventory
+	var invErr error
+	var reading sync.WaitGroup
+	reading.Go(func() { inv, invErr = inventory.Load(o.Inventory, inventory.Options{Extra: c.p.extra}) })
 	var books []*playbook.Playbook
 	var names []string
 	for _, path := range o.Playbooks {
@@ -144,9 +155,9 @@ func (c *compiler) site() {
 		books = append(books, pb)
 		names = append(names, path)
 	}
-	inv, err := inventory.Load(o.Inventory, inventory.Options{Extra: c.p.extra})
-	c.p.inv, c.hostless = inv, err != nil
-	c.lostFiles(err)
+	reading.Wait()
+	c.p.inv, c.hostless = inv, invErr != nil
+	c.lostFiles(invErr)
 	c.magicNames()
 	c.layer(c.p.extra)
 	for i, pb := range books {
@@ -215,7 +226,7 @@ func (c *compiler) define(name string, d *expr.Def) {
 		c.errs.Add(d.Pos, err)
 		return
 	}
-	c.checks = append(c.checks, check{def: d})
+	c.checks = append(c.checks, check{what: d, at: c.nowhere})
 }
 
 // fields makes a layer of a mapping's fields.
@@ -237,7 +248,7 @@ func (c *compiler) tree(n *source.Node) *expr.Def {
 		return nil
 	}
 	if _, constant := d.Constant(); !constant {
-		c.checks = append(c.checks, c.at(check{def: d}))
+		c.check(d, false)
 	}
 	return d
 }
@@ -273,7 +284,7 @@ func (c *compiler) cond(n *source.Node) *cond {
 			c.errs.Add(n.Pos, err)
 			return nil
 		}
-		c.checkExpr(e, true)
+		c.check(e, true)
 		return &cond{expr: e, pos: n.Pos}
 	}
 	c.errs.Add(n.Pos, source.Errorf(n.Pos, "a condition is an expression that is true or false, not %s", describe(n)))
@@ -323,7 +334,9 @@ func (c *compiler) play(src *playbook.Play) *play {
 	p.maxFail = c.tree(src.MaxFail)
 	p.strategy = c.tree(src.Strategy)
 	p.order = c.tree(src.Order)
-	p.anyErrorsFatal, p.ignoreUnreachable = c.tree(src.AnyErrorsFatal), c.tree(src.IgnoreUnreachable)
+	if m := src.Manner; m != nil {
+		p.anyErrorsFatal, p.ignoreUnreachable = c.tree(m.AnyErrorsFatal), c.tree(m.IgnoreUnreachable)
+	}
 	for _, s := range src.Serial {
 		if d := c.tree(s); d != nil {
 			p.serial = append(p.serial, d)

@@ -15,7 +15,7 @@ import (
 // args compiles a task's arguments against its module's description.
 func (c *compiler) args(t *task) {
 	spec := t.mod.Args
-	constant := value.NewMap(len(spec.Fields))
+	constant := value.NewMap(len(t.src.Args.Fields))
 	static := true
 	given := map[string]bool{}
 	bad := false
@@ -164,7 +164,7 @@ func (c *compiler) debugVar(n *source.Node, a *arg) {
 		}
 		return
 	}
-	c.checkExpr(e, false)
+	c.check(e, false)
 	a.shown = e
 }
 
@@ -227,7 +227,7 @@ func (c *compiler) content(t *task, a *arg, v value.Value) error {
 		return err
 	}
 	if a.file.tmpl != nil {
-		c.checks = append(c.checks, c.at(check{tmpl: a.file.tmpl}))
+		c.check(a.file.tmpl, false)
 	}
 	return nil
 }

@@ -248,39 +248,21 @@ type levelKey struct {
 	at expr.Level
 }
 
-// keywords finds the nearest level's word for each keyword.
+// keywords finds the nearest level's word for each keyword. Tasks that add none
+// of their own share those of the level around them, if all of these are constant.
 func (c *compiler) keywords(t *task) {
-	near := func(get func(*playbook.Keywords) *source.Node) *expr.Def {
-		for l := &t.src.Level; l != nil; l = l.Up {
-			if n := get(&l.Keywords); n != nil {
-				return c.shared(n)
-			}
-		}
-		return nil
+	at := &t.src.Level
+	for at.Up != nil && at.Manner == nil && len(at.Environment) == 0 {
+		at = at.Up
 	}
-	k := &t.kw
-	k.become = near(func(k *playbook.Keywords) *source.Node { return k.Become })
-	k.becomeUser = near(func(k *playbook.Keywords) *source.Node { return k.BecomeUser })
-	k.becomeMethod = near(func(k *playbook.Keywords) *source.Node { return k.BecomeMethod })
-	k.becomeFlags = near(func(k *playbook.Keywords) *source.Node { return k.BecomeFlags })
-	k.becomeExe = near(func(k *playbook.Keywords) *source.Node { return k.BecomeExe })
-	k.remoteUser = near(func(k *playbook.Keywords) *source.Node { return k.RemoteUser })
-	k.connection = near(func(k *playbook.Keywords) *source.Node { return k.Connection })
-	k.port = near(func(k *playbook.Keywords) *source.Node { return k.Port })
-	k.noLog = near(func(k *playbook.Keywords) *source.Node { return k.NoLog })
-	k.diff = near(func(k *playbook.Keywords) *source.Node { return k.Diff })
-	k.checkMode = near(func(k *playbook.Keywords) *source.Node { return k.CheckMode })
-	k.ignoreErrors = near(func(k *playbook.Keywords) *source.Node { return k.IgnoreErrors })
-	k.ignoreUnreachable = near(func(k *playbook.Keywords) *source.Node { return k.IgnoreUnreachable })
-	k.timeout = near(func(k *playbook.Keywords) *source.Node { return k.Timeout })
-	k.throttle = near(func(k *playbook.Keywords) *source.Node { return k.Throttle })
-	k.anyErrorsFatal = near(func(k *playbook.Keywords) *source.Node { return k.AnyErrorsFatal })
-	k.runOnce = near(func(k *playbook.Keywords) *source.Node { return k.RunOnce })
-	k.once = near(func(k *playbook.Keywords) *source.Node { return k.Once })
-	k.delegateTo = near(func(k *playbook.Keywords) *source.Node { return k.DelegateTo })
-	k.delegateFacts = near(func(k *playbook.Keywords) *source.Node { return k.DelegateFacts })
-	c.inPlay.delegates = c.inPlay.delegates || k.delegateTo != nil
-	for _, d := range []*expr.Def{k.runOnce, k.once} {
+	if t.kw = c.kws[at]; t.kw == nil {
+		t.kw = c.keywordsAt(at)
+		if t.kw.constant() {
+			c.kws[at] = t.kw
+		}
+	}
+	c.inPlay.delegates = c.inPlay.delegates || t.kw.delegateTo != nil
+	for _, d := range []*expr.Def{t.kw.runOnce, t.kw.once} {
 		if d == nil || !c.inPlay.free {
 			continue
 		}
@@ -289,11 +271,48 @@ func (c *compiler) keywords(t *task) {
 				WithHint("take the strategy linear, or a play of its own for it"))
 		}
 	}
-	for _, l := range chain(&t.src.Level) {
+}
+
+// keywordsAt are the words that hold at a level.
+func (c *compiler) keywordsAt(at *playbook.Level) *keywords {
+	near := func(get func(*playbook.Manner) *source.Node) *expr.Def {
+		for l := at; l != nil; l = l.Up {
+			if l.Manner == nil {
+				continue
+			}
+			if n := get(l.Manner); n != nil {
+				return c.shared(n)
+			}
+		}
+		return nil
+	}
+	k := &keywords{}
+	k.become = near(func(k *playbook.Manner) *source.Node { return k.Become })
+	k.becomeUser = near(func(k *playbook.Manner) *source.Node { return k.BecomeUser })
+	k.becomeMethod = near(func(k *playbook.Manner) *source.Node { return k.BecomeMethod })
+	k.becomeFlags = near(func(k *playbook.Manner) *source.Node { return k.BecomeFlags })
+	k.becomeExe = near(func(k *playbook.Manner) *source.Node { return k.BecomeExe })
+	k.remoteUser = near(func(k *playbook.Manner) *source.Node { return k.RemoteUser })
+	k.connection = near(func(k *playbook.Manner) *source.Node { return k.Connection })
+	k.port = near(func(k *playbook.Manner) *source.Node { return k.Port })
+	k.noLog = near(func(k *playbook.Manner) *source.Node { return k.NoLog })
+	k.diff = near(func(k *playbook.Manner) *source.Node { return k.Diff })
+	k.checkMode = near(func(k *playbook.Manner) *source.Node { return k.CheckMode })
+	k.ignoreErrors = near(func(k *playbook.Manner) *source.Node { return k.IgnoreErrors })
+	k.ignoreUnreachable = near(func(k *playbook.Manner) *source.Node { return k.IgnoreUnreachable })
+	k.timeout = near(func(k *playbook.Manner) *source.Node { return k.Timeout })
+	k.throttle = near(func(k *playbook.Manner) *source.Node { return k.Throttle })
+	k.anyErrorsFatal = near(func(k *playbook.Manner) *source.Node { return k.AnyErrorsFatal })
+	k.runOnce = near(func(k *playbook.Manner) *source.Node { return k.RunOnce })
+	k.once = near(func(k *playbook.Manner) *source.Node { return k.Once })
+	k.delegateTo = near(func(k *playbook.Manner) *source.Node { return k.DelegateTo })
+	k.delegateFacts = near(func(k *playbook.Manner) *source.Node { return k.DelegateFacts })
+	for _, l := range chain(at) {
 		for _, n := range l.Environment {
 			k.env = append(k.env, c.shared(n))
 		}
 	}
+	return k
 }
 
 // loop compiles a loop: a list with templates in it, or a string that is an expression.
@@ -306,7 +325,7 @@ func (c *compiler) loop(n *source.Node, lc *playbook.LoopControl) *loop {
 		if err != nil {
 			c.errs.Add(n.Pos, err)
 		} else {
-			c.checkExpr(e, false)
+			c.check(e, false)
 			l.expr = e
 		}
 	} else {
@@ -333,7 +352,7 @@ func (c *compiler) breakWhen(t *task, lc *playbook.LoopControl) {
 		return
 	}
 	if t.block {
-		end := &task{src: t.src, play: t.play, loop: t.loop, order: len(c.tasks), again: t.again, handler: t.handler}
+		end := &task{src: t.src, play: t.play, kw: t.kw, loop: t.loop, order: len(c.tasks), again: t.again, handler: t.handler}
 		defer func(before *task) { c.inTask = before }(c.inTask)
 		c.inTask = end
 	}

@@ -14,11 +14,11 @@ type connKey struct{ host, user, connection, port string }
 // connect is the connection that a task uses; the first one of a host brings its facts.
 func (h *host) connect(ctx context.Context, t *task) (link, error) {
 	env := h.env
-	var kw keywords
+	kw := &keywords{}
 	if t != nil {
 		env, kw = h.taskEnv(t), t.kw
 	}
-	target, key, err := h.target(env, &kw)
+	target, key, err := h.target(env, kw)
 	if err != nil {
 		return nil, err
 	}

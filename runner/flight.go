@@ -144,7 +144,7 @@ func (f *flight) announce() {
 
 // waits tells whether nothing may be sent after the task before its result is known.
 func (t *task) waits() bool {
-	k := &t.kw
+	k := t.kw
 	return len(t.failed) > 0 || len(t.until) > 0 || t.retries != nil || k.ignoreErrors != nil || k.ignoreUnreachable != nil ||
 		k.delegateTo != nil || k.timeout != nil || k.runOnce != nil || k.once != nil || k.throttle != nil || k.checkMode != nil || t.bringsFacts() || t.hooked()
 }
@@ -246,7 +246,7 @@ func isUndefined(err error) bool {
 
 // modes evaluates the words that say how the task is done.
 func (f *flight) modes() (err error) {
-	k := &f.t.kw
+	k := f.t.kw
 	f.check, f.diff = f.h.run.o.Check, f.h.run.o.Diff
 	if f.noLog, err = f.h.flag(k.noLog, f.t); err != nil {
 		f.noLog = true // it may have been meant to

@@ -25,7 +25,7 @@ func (c *compiler) growth(t *task) {
 			c.errs.Add(t.src.ModulePos, source.Errorf(t.src.ModulePos, "under the strategy free each host goes on by itself, so add_host cannot work once for all").
 				WithHint("take the strategy linear, or a play of its own for it"))
 		}
-		t.kw.runOnce = expr.ValueDef(true, nil)
+		t.kw = t.kw.onOneHost()
 	}
 	c.grown = true
 	for _, a := range t.args {

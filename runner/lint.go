@@ -44,7 +44,7 @@ type reading struct {
 	name    string
 	task    *task
 	guarded bool
-	at      func() source.Pos
+	at      expr.Spot
 }
 
 // lint looks for what works but was hardly meant. It goes by what the compile knows.
@@ -66,8 +66,8 @@ func (c *compiler) lint() {
 		}
 	}
 	for _, k := range c.checks {
-		if k.expr != nil && k.cond && k.expr.Wrapped {
-			l.at("braces", k.expr.Pos(), "a condition needs no {{ }}").WithHint("write it without")
+		if e, ok := k.what.(*expr.Expr); ok && k.cond && e.Wrapped {
+			l.at("braces", e.Pos(), "a condition needs no {{ }}").WithHint("write it without")
 		}
 	}
 	for _, t := range c.tasks {
@@ -197,7 +197,7 @@ func (l *lint) never(t *task) bool {
 	for _, x := range t.when {
 		is := x.is
 		if x.expr != nil {
-			if v, ok := l.c.constants(x.expr); ok {
+			if v, ok := l.c.constantOf(x.expr, x.expr.Names()); ok {
 				if b, isBool := v.(bool); isBool {
 					is = &b
 				}
@@ -292,7 +292,7 @@ func (l *lint) secrets(t *task) {
 		for _, r := range a.value.Refs() {
 			name := r.Name + "." + strings.Join(r.Path, ".")
 			if secretName.MatchString(name) && len(l.c.registers[r.Name]) == 0 {
-				l.at("no-log", r.Pos, "%s looks like a secret and is shown with the command", strings.TrimSuffix(name, ".")).WithHint("no_log: true")
+				l.at("no-log", r.Pos(), "%s looks like a secret and is shown with the command", strings.TrimSuffix(name, ".")).WithHint("no_log: true")
 			}
 		}
 	}
@@ -345,7 +345,7 @@ func (l *lint) foreign() {
 		}
 		role := r.task.role.Def.Name
 		if by := owner[r.name]; by != "" && by != role && !own[role+"\x00"+r.name] {
-			l.at("foreign-default", r.at(), "role %s reads %s, a default of role %s", role, r.name, by).
+			l.at("foreign-default", r.at.Pos(), "role %s reads %s, a default of role %s", role, r.name, by).
 				WithHint("declare it in meta/argument_specs.yml of %s, or give it a default there", role)
 		}
 	}
@@ -398,7 +398,7 @@ func (l *lint) someHosts() {
 			if n > 5 {
 				without = append(without[:5], fmt.Sprintf("%d more", n-5))
 			}
-			l.at("some-hosts", r.at(), "%s is not set for %s", r.name, strings.Join(without, ", ")).WithHint("set it for all, or write default(%s, ...)", r.name)
+			l.at("some-hosts", r.at.Pos(), "%s is not set for %s", r.name, strings.Join(without, ", ")).WithHint("set it for all, or write default(%s, ...)", r.name)
 		}
 	}
 }

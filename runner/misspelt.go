@@ -73,7 +73,7 @@ func (c *compiler) blame(errs source.Errors) source.Errors {
 			out = append(out, e)
 		case !done[name]:
 			done[name] = true
-			out = append(out, misspelt(by[0], fmt.Sprintf("but %s is read (%s) and nothing sets that", name, read[name][0]()), name))
+			out = append(out, misspelt(by[0], fmt.Sprintf("but %s is read (%s) and nothing sets that", name, read[name][0].Pos()), name))
 		}
 	}
 	for _, o := range unset {
@@ -125,7 +125,7 @@ func (c *compiler) looseNames(errs source.Errors) []string {
 // guess refuses a name that nothing sets when it is almost another one: one
 // that is set and read nowhere, or, if it is read at one place only, one that is known.
 func (c *compiler) guess(name string, idle []string, set map[string][]setter) source.Errors {
-	at := c.read[name][0]()
+	at := c.read[name][0].Pos()
 	for _, n := range idle {
 		if source.Misspelt(name, n) && c.defined[n] < 2 && len(set[n]) == 1 {
 			return source.Errors{misspelt(set[n][0], fmt.Sprintf("but %s is read (%s) and nothing sets that", name, at), name)}
@@ -215,7 +215,12 @@ var oldVars = map[string]string{
 // connectionVar refuses a variable whose name is almost one that the engine
 // reads: it would be taken for one of the user's own.
 func (c *compiler) connectionVar(name string, d *expr.Def) {
-	if !strings.Contains(name, "ible_") && !strings.HasPrefix(name, "ans") && !slices.ContainsFunc(connectionVars, func(v string) bool { return source.Slip(name, v) }) {
+	near, known := c.nearConnection[name]
+	if !known {
+		near = nearConnection(name)
+		c.nearConnection[name] = near
+	}
+	if !near {
 		return
 	}
 	if now := oldVars[name]; now != "" {
@@ -278,4 +283,10 @@ func (c *compiler) warnOfNames() {
 	ws := slices.Collect(maps.Values(c.warned))
 	slices.SortFunc(ws, func(a, b *source.Error) int { return source.Compare(a.Pos, b.Pos) })
 	c.p.Warnings = append(c.p.Warnings, ws...)
+}
+
+// nearConnection tells whether a name looks like one that the engine reads.
+func nearConnection(name string) bool {
+	return strings.Contains(name, "ible_") || strings.HasPrefix(name, "ans") ||
+		slices.ContainsFunc(connectionVars, func(v string) bool { return source.Slip(name, v) })
 }

@@ -12,26 +12,38 @@ import (
 	"github.com/mxplay/mxplay/runner/source"
 )
 
-// check is a place where names are read, looked at when all names are known.
+// check is something that reads names, looked at when all names are known.
 type check struct {
-	expr   *expr.Expr
-	cond   bool // it has to be true or false
-	def    *expr.Def
-	tmpl   *expr.Template
+	what checked
+	cond bool // it has to be true or false
+	at   *where
+}
+
+// checked is an expression, a template file, or a definition with such in it.
+type checked interface {
+	Check(env expr.TypeEnv, proven ...string) []*source.Error
+}
+
+// where is a place at which names are read: what stands there shares it.
+type where struct {
 	task   *task    // nil for a variable's definition
 	proven []string // what conditions above say is defined
 	loops  []string // the variables of the loops around
 	after  bool     // it is read when the task's own result is there
 }
 
-// at is a check with what is known of where it stands.
-func (c *compiler) at(k check) check {
-	k.task, k.proven, k.loops, k.after = c.inTask, c.proven, c.loops, c.after
-	return k
+// check notes something that reads names where the compiler is.
+func (c *compiler) check(what checked, cond bool) {
+	p := c.lastPlace
+	if p.task != c.inTask || p.after != c.after || !sameSlice(p.proven, c.proven) || !sameSlice(p.loops, c.loops) {
+		p = &where{c.inTask, c.proven, c.loops, c.after}
+		c.lastPlace = p
+	}
+	c.checks = append(c.checks, check{what, cond, p})
 }
 
-func (c *compiler) checkExpr(e *expr.Expr, cond bool) {
-	c.checks = append(c.checks, c.at(check{expr: e, cond: cond}))
+func sameSlice(a, b []string) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // magicNames are the variables that the engine itself sets.
@@ -96,27 +108,44 @@ func common() map[string]expr.Type {
 	}
 }
 
+// resultKind is what tasks have in common that register the same.
+type resultKind struct {
+	mod             *modules.Task
+	variable, index string // of a loop; variable is "" without one
+	failed          bool   // with failed_when
+	item            bool   // of one item of the loop
+}
+
 // resultType is the type of what a task registers, which is not to be changed.
-func (c *compiler) resultType(t *task) expr.Type {
+func (c *compiler) resultType(t *task) expr.Type { return c.typeOf(t, false) }
+
+// itemResult is the type of what one item of a task's loop gives.
+func (c *compiler) itemResult(t *task) expr.Type { return c.typeOf(t, true) }
+
+func (c *compiler) typeOf(t *task, item bool) expr.Type {
 	if t.mod == nil {
 		return expr.Any
 	}
-	plain := t.loop == nil && t.async == nil && len(t.failed) == 0 && t.mod.Name != "debug"
-	if r, ok := c.results[t.mod]; plain && ok {
+	kind := resultKind{mod: t.mod, failed: len(t.failed) > 0, item: item}
+	if t.loop != nil {
+		kind.variable, kind.index = t.loop.variable, t.loop.index
+	}
+	alone := t.async != nil || t.mod.Name == "debug" // by what the task says itself
+	if r, ok := c.results[kind]; ok && !alone {
 		return r
 	}
-	r := newResultType(t)
-	if plain {
-		c.results[t.mod] = r
+	r := oneResult(t)
+	if t.loop != nil && !item {
+		r = loopResult(t, r)
+	}
+	if !alone {
+		c.results[kind] = r
 	}
 	return r
 }
 
-func newResultType(t *task) expr.Type {
-	one := oneResult(t)
-	if t.loop == nil {
-		return one
-	}
+// loopResult is the type of what a loop registers, of which each item gives one.
+func loopResult(t *task, one expr.Type) expr.Type {
 	one.Fields[t.loop.variable] = expr.Any
 	one.Fields["ansible_loop_var"] = expr.Of(expr.KString)
 	one.Fields["ansible_index_var"] = expr.Of(expr.KString)
@@ -158,16 +187,16 @@ func oneResult(t *task) expr.Type {
 }
 
 // failedType is the type of the result of whichever of the tasks failed.
-func failedType(ts []*task) expr.Type {
+func (c *compiler) failedType(ts []*task) expr.Type {
 	var out expr.Type
 	first := true
 	for _, t := range ts {
 		var one expr.Type
 		switch {
 		case t.block:
-			one = failedType(slices.Concat(t.body, t.rescue, t.always))
+			one = c.failedType(slices.Concat(t.body, t.rescue, t.always))
 		case t.mod != nil:
-			one = newResultType(t)
+			one = c.resultType(t)
 		default:
 			return expr.Any
 		}
@@ -186,8 +215,8 @@ type names struct {
 	list  []string
 	self  *task
 	c     *compiler
-	check *check
-	read  map[string][]func() source.Pos
+	at    *where
+	read  map[string][]expr.Spot
 	early source.Errors       // names that are read before a task sets them
 	items map[*task]expr.Type // of loops over expressions
 
@@ -203,7 +232,7 @@ func (n *names) there(name string) bool {
 }
 
 // Read notes what is read, for what is read before it can be there.
-func (n *names) Read(name string, guarded bool, at func() source.Pos) {
+func (n *names) Read(name string, guarded bool, at expr.Spot) {
 	n.read[name] = append(n.read[name], at)
 	if n.c.p.opts.Lint {
 		n.c.readings = append(n.c.readings, reading{name, n.self, guarded, at})
@@ -213,11 +242,11 @@ func (n *names) Read(name string, guarded bool, at func() source.Pos) {
 	}
 	ts := n.c.setBy[name]
 	if len(ts) == 0 || n.c.recursive || slices.ContainsFunc(ts, func(t *task) bool {
-		return t.handler || t.order < n.self.order || t == n.self && n.check.after || t.again != nil && t.again == n.self.again
+		return t.handler || t.order < n.self.order || t == n.self && n.at.after || t.again != nil && t.again == n.self.again
 	}) {
 		return
 	}
-	e := source.Errorf(at(), "%s is not set yet: the task at %s sets it, later", name, ts[0].src.Pos)
+	e := source.Errorf(at.Pos(), "%s is not set yet: the task at %s sets it, later", name, ts[0].src.Pos)
 	if ts[0] == n.self {
 		e.Msg = name + " is not set yet: it is the result of this very task"
 	}
@@ -227,7 +256,7 @@ func (n *names) Read(name string, guarded bool, at func() source.Pos) {
 
 func (n *names) TypeOf(name string) (expr.Type, bool) {
 	if n.c.loopNames[name] && !n.c.known[name] && n.c.defined[name] == 0 && n.c.setBy[name] == nil {
-		if n.self != nil && !slices.Contains(n.check.loops, name) && !n.there(name) {
+		if n.self != nil && !slices.Contains(n.at.loops, name) && !n.there(name) {
 			return expr.Any, false
 		}
 	}
@@ -239,11 +268,11 @@ func (n *names) TypeOf(name string) (expr.Type, bool) {
 		}
 		// until, changed_when and failed_when see one item's result, not the loop's
 		if n.self.loop != nil && name == n.self.register {
-			return oneResult(n.self), true
+			return n.c.itemResult(n.self), true
 		}
 	}
 	if name == "ansible_failed_result" && n.self != nil && n.self.rescues != nil {
-		return failedType(n.self.rescues), true
+		return n.c.failedType(n.self.rescues), true
 	}
 	if t, ok := n.ofRole(name); ok {
 		return t, true
@@ -423,7 +452,7 @@ func (c *compiler) checkLate(has func(name string) bool) {
 
 // checkedNames are the mistakes at the places where names are read.
 func (c *compiler) checkedNames(env *names) source.Errors {
-	env.c, env.read, env.items = c, map[string][]func() source.Pos{}, map[*task]expr.Type{}
+	env.c, env.read, env.items = c, map[string][]expr.Spot{}, map[*task]expr.Type{}
 	for name := range env.types {
 		env.list = append(env.list, name)
 	}
@@ -434,17 +463,12 @@ func (c *compiler) checkedNames(env *names) source.Errors {
 	var found source.Errors
 	for i := range c.checks {
 		k := &c.checks[i]
-		env.self, env.check = k.task, k
+		env.self, env.at = k.at.task, k.at
 		var errs []*source.Error
-		switch {
-		case k.expr != nil && k.cond:
-			errs = k.expr.CheckCondition(env, k.proven...)
-		case k.expr != nil:
-			errs = k.expr.Check(env, k.proven...)
-		case k.def != nil:
-			errs = k.def.Check(env, k.proven...)
-		case k.tmpl != nil:
-			errs = k.tmpl.Check(env, k.proven...)
+		if e, ok := k.what.(*expr.Expr); ok && k.cond {
+			errs = e.CheckCondition(env, k.at.proven...)
+		} else {
+			errs = k.what.Check(env, k.at.proven...)
 		}
 		for _, e := range errs {
 			if c.followUp(e) {

@@ -159,14 +159,14 @@ func nodeType(n *source.Node) expr.Type {
 	return expr.Any
 }
 
-// constants evaluates an expression that reads only variables of which there is
+// constantOf evaluates an expression that reads only variables of which there is
 // one definition, a constant; false when it reads anything else.
-func (c *compiler) constants(e *expr.Expr) (value.Value, bool) {
-	if e == nil || len(c.open) > 0 {
+func (c *compiler) constantOf(e *expr.Expr, reads []expr.Ref) (value.Value, bool) {
+	if len(c.open) > 0 {
 		return nil, false
 	}
 	scope := expr.MapScope{}
-	for _, r := range e.Names() {
+	for _, r := range reads {
 		ds := c.p.defs[r.Name]
 		if len(ds) != 1 || c.defined[r.Name] != 1 || c.known[r.Name] || c.set[r.Name] || c.registers[r.Name] != nil || c.loader.Lost.All() || c.loader.Lost.Names(r.Name) {
 			return nil, false
@@ -198,7 +198,7 @@ func (c *compiler) checkConstants() {
 			continue // what is behind it may never be reached
 		}
 		if t.loop != nil && t.loop.expr != nil {
-			v, ok := c.constants(t.loop.expr)
+			v, ok := c.constantOf(t.loop.expr, t.loop.expr.Names())
 			if _, isList := v.(value.List); ok && !isList {
 				c.errs.Add(t.loop.pos, noList(t.loop.pos, v))
 			}
@@ -221,10 +221,14 @@ func (c *compiler) checkConstants() {
 }
 
 func (c *compiler) noBool(x *cond) error {
-	if x.expr == nil || len(x.expr.Names()) == 0 {
+	if x.expr == nil {
+		return nil
+	}
+	names := x.expr.Names()
+	if len(names) == 0 {
 		return nil // the types say it
 	}
-	v, ok := c.constants(x.expr)
+	v, ok := c.constantOf(x.expr, names)
 	if _, isBool := v.(bool); !ok || isBool {
 		return nil
 	}

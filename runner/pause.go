@@ -99,5 +99,5 @@ func (c *compiler) pauses(t *task) {
 		c.errs.Add(t.src.ModulePos, source.Errorf(t.src.ModulePos, "under the strategy free each host goes on by itself, so pause cannot hold all of them").
 			WithHint("take the strategy linear, or a play of its own for it"))
 	}
-	t.kw.runOnce = expr.ValueDef(true, nil)
+	t.kw = t.kw.onOneHost()
 }

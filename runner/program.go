@@ -4,6 +4,7 @@ package runner
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -106,7 +107,7 @@ type task struct {
 	targets map[string][]*task // handlers by the constant names it notifies
 	listen  []string
 	label   string // its name when that is constant
-	kw      keywords
+	kw      *keywords
 	role    *playbook.RoleUse
 	vars    *includedVars // of include_vars with constant arguments
 
@@ -132,7 +133,7 @@ type task struct {
 	dirs      []string // where its files are
 }
 
-// keywords are the inherited words, the nearest level's each.
+// keywords are the inherited words, the nearest level's each. Tasks share them.
 type keywords struct {
 	become, becomeUser, becomeMethod, becomeFlags *expr.Def // nearest wins
 	becomeExe                                     *expr.Def
@@ -143,6 +144,29 @@ type keywords struct {
 	timeout, throttle                             *expr.Def
 	anyErrorsFatal, runOnce, once                 *expr.Def
 	delegateTo, delegateFacts                     *expr.Def
+}
+
+// constant tells whether nothing in the words is evaluated when a task runs.
+func (k *keywords) constant() bool {
+	defs := append([]*expr.Def{
+		k.become, k.becomeUser, k.becomeMethod, k.becomeFlags, k.becomeExe, k.remoteUser, k.connection, k.port,
+		k.noLog, k.diff, k.checkMode, k.ignoreErrors, k.ignoreUnreachable, k.timeout, k.throttle,
+		k.anyErrorsFatal, k.runOnce, k.once, k.delegateTo, k.delegateFacts,
+	}, k.env...)
+	return !slices.ContainsFunc(defs, func(d *expr.Def) bool {
+		if d == nil {
+			return false
+		}
+		_, constant := d.Constant()
+		return !constant
+	})
+}
+
+// onOneHost is k with run_once: true.
+func (k *keywords) onOneHost() *keywords {
+	once := *k
+	once.runOnce = expr.ValueDef(true, nil)
+	return &once
 }
 
 // include is a dynamic include of tasks or a role.

@@ -112,7 +112,7 @@ func (p *Program) mayRead(t *task) (names []string, all bool) {
 		r.defs(l.list, l.label, l.extended)
 		r.expr(l.expr)
 	}
-	k := &t.kw
+	k := t.kw
 	r.defs(t.name, k.become, k.becomeUser, k.becomeMethod, k.becomeFlags, k.becomeExe, t.async, t.poll, k.remoteUser, k.connection, k.port, k.noLog, k.diff, k.timeout, k.throttle)
 	r.defs(k.env...)
 	for _, v := range connectionVars {

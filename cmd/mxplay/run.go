@@ -150,11 +150,11 @@ func (p *program) run(ctx context.Context, o *runFlags) error {
 	return p.carryOut(ctx, prog, o)
 }
 
-// compile compiles with the collector at half its usual zeal: nearly all that
-// is made stays, and to look at it again and again costs most of the time.
+// compile compiles with a collector less zealous than usual: nearly all that is
+// made stays, and to look at it again and again costs a good part of the time.
 func compile(o runner.Options) (*runner.Program, error) {
 	if os.Getenv("GOGC") == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(200))
+		defer debug.SetGCPercent(debug.SetGCPercent(125))
 	}
 	return runner.Compile(o)
 }

@@ -35,7 +35,6 @@ type Def struct {
 
 	once sync.Once
 	code defNode
-	err  error
 }
 
 // NodeDef is a definition in a file.
@@ -55,9 +54,14 @@ func (d *Def) Compile() error {
 	d.once.Do(func() {
 		var es source.Errors
 		d.code = compileNode(d.Node, &es)
-		d.err = es.Err()
+		if err := es.Err(); err != nil {
+			d.code = &defBroken{err}
+		}
 	})
-	return d.err
+	if b, broken := d.code.(*defBroken); broken {
+		return b.err
+	}
+	return nil
 }
 
 // Refs are the variables that the definition reads.
@@ -92,11 +96,12 @@ type defNode interface {
 }
 
 type (
-	defConst struct{ v value.Value }
-	defText  struct{ t *Template }
-	defVault struct{ n *source.Node }
-	defList  struct{ items []defNode }
-	defMap   struct {
+	defConst  struct{ v value.Value }
+	defBroken struct{ err error } // does not parse
+	defText   struct{ t *Template }
+	defVault  struct{ n *source.Node }
+	defList   struct{ items []defNode }
+	defMap    struct {
 		keys  []string
 		names []*Template // of keys that are templates; else nil
 		vals  []defNode
@@ -162,6 +167,9 @@ func compileNode(n *source.Node, es *source.Errors) defNode {
 
 func (d *defConst) resolve(*evaluator) (value.Value, *Taint, error) { return d.v, nil, nil }
 func (d *defConst) refs(*[]Ref)                                     {}
+
+func (d *defBroken) resolve(*evaluator) (value.Value, *Taint, error) { return nil, nil, d.err }
+func (d *defBroken) refs(*[]Ref)                                     {}
 
 func (d *defText) resolve(ev *evaluator) (value.Value, *Taint, error) {
 	child := *ev

@@ -46,7 +46,7 @@ type lexed struct {
 	start  int
 	toks   []tok
 	masked string         // of src[start:end]
-	strs   map[int]string // values of string literals by offset
+	strs   map[int]string // values of string literals by offset; nil without any
 	end    int            // where the expression ends
 	after  int            // behind the closing }} or %}
 	trim   byte           // '-' or '+' before the closing, else 0
@@ -54,7 +54,7 @@ type lexed struct {
 
 // scan reads the tokens of one expression from start on.
 func scan(src string, start int, until ender) (*lexed, *perr) {
-	l := &lexed{start: start, strs: map[int]string{}}
+	l := &lexed{start: start, toks: make([]tok, 0, 8)}
 	mask := make([]byte, 0, min(len(src)-start, 256))
 	var open []byte
 	prefix, ternaries := 0, 0
@@ -96,6 +96,9 @@ func scan(src string, start int, until ender) (*lexed, *perr) {
 			text, end, err := readString(src, i)
 			if err != nil {
 				return nil, l.firstOpen(src, err)
+			}
+			if l.strs == nil {
+				l.strs = map[int]string{}
 			}
 			l.strs[i] = text
 			l.toks = append(l.toks, tok{kind: tokString, off: i, end: end, depth: len(open), text: text})

@@ -14,9 +14,18 @@ import (
 type Ref struct {
 	Name    string
 	Path    []string // the constant members after it: [stdout] in result.stdout
-	Pos     source.Pos
-	Guarded bool // only read where it may be undefined: default(x, …), x ?? …, after defined(x)
+	Guarded bool     // only read where it may be undefined: default(x, …), x ?? …, after defined(x)
+	Spot
 }
+
+// Spot is a place in an expression, made out when it is asked for.
+type Spot struct {
+	from *origin
+	off  int
+}
+
+// Pos is the place in its file.
+func (s Spot) Pos() source.Pos { return s.from.pos(s.off) }
 
 // UnknownName begins the message of a name that nothing sets; the name follows.
 const UnknownName = "nothing sets a variable "
@@ -29,7 +38,7 @@ type TypeEnv interface {
 
 // Reader is a TypeEnv that is told which names are read.
 type Reader interface {
-	Read(name string, guarded bool, at func() source.Pos)
+	Read(name string, guarded bool, at Spot)
 }
 
 // Pure tells whether the expression gives the same each time it is evaluated
@@ -418,11 +427,11 @@ func (s *static) name(id *identNode, members []string, guarded bool) (Type, bool
 		guarded = true
 	}
 	if s.env == nil {
-		s.refs = append(s.refs, Ref{Name: id.name, Path: members, Pos: s.o.pos(id.offset()), Guarded: guarded})
+		s.refs = append(s.refs, Ref{Name: id.name, Path: members, Guarded: guarded, Spot: Spot{s.o, id.offset()}})
 		return Any, true
 	}
 	if r, ok := s.env.(Reader); ok {
-		r.Read(id.name, guarded, func() source.Pos { return s.o.pos(id.offset()) })
+		r.Read(id.name, guarded, Spot{s.o, id.offset()})
 	}
 	t, ok := s.env.TypeOf(id.name)
 	if ok {

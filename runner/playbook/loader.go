@@ -48,11 +48,26 @@ type Loader struct {
 	defs  map[string]*Role // by folder
 }
 
-// parsed is a file that was read, or the error that came of it.
+// parsed is a file that is read once, or the error that came of it.
 type parsed struct {
+	path string
+	once sync.Once
 	file *source.File
 	node *source.Node
 	err  error
+	used bool // the loader has asked for it
+}
+
+func (p *parsed) read(l *Loader) {
+	p.once.Do(func() {
+		data, err := l.ReadFile(p.path)
+		if err != nil {
+			p.err = source.OSError(p.path, err)
+			return
+		}
+		p.file = source.NewFile(source.ShortName(p.path), data)
+		p.node, p.err = p.file.One()
+	})
 }
 
 // New makes a Loader.
@@ -79,17 +94,20 @@ func New(opts Options) *Loader {
 func (l *Loader) Playbook(path string) (*Playbook, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	path = l.clean(path)
-	ld := &load{Loader: l, stack: []frame{{key: "playbook " + path, static: true, shown: filepath.Base(path)}}}
-	pb := &Playbook{}
+	ld := &load{Loader: l}
+	pb := ld.playbook(l.clean(path))
+	ld.working.Wait()
+	return pb, ld.errs.Err()
+}
+
+func (l *load) playbook(path string) *Playbook {
+	l.stack = []frame{{key: "playbook " + path, static: true, shown: filepath.Base(path)}}
 	p := l.read(path)
 	if p.err != nil {
-		ld.errs.Add(source.Pos{File: path}, p.err)
-		return nil, ld.errs.Err()
+		l.errs.Add(source.Pos{File: path}, p.err)
+		return nil
 	}
-	pb.File = p.file
-	pb.Plays = ld.plays(p, path, nil)
-	return pb, ld.errs.Err()
+	return &Playbook{File: p.file, Plays: l.plays(p, path, nil)}
 }
 
 // Include reads what an include brings in once its name is known. It is for
@@ -124,6 +142,8 @@ type load struct {
 	full  bool // count went over the limit
 	stack []frame
 	times map[string]int // how often an include deep inside was unfolded
+
+	working sync.WaitGroup // those that read ahead
 }
 
 // frame is one file or role on the way from the playbook to where we read.
@@ -141,21 +161,20 @@ func (l *load) add(e *source.Error) *source.Error {
 
 // read reads a YAML file with one document.
 func (l *Loader) read(path string) *parsed {
-	if p := l.files[path]; p != nil {
-		return p
+	p := l.files[path]
+	if p == nil {
+		p = &parsed{path: path}
+		l.files[path] = p
 	}
-	p := &parsed{}
-	l.files[path] = p
-	data, err := l.ReadFile(path)
-	if err != nil {
-		p.err = source.OSError(path, err)
-		l.Lost.Everything()
-		return p
+	p.read(l)
+	if p.err != nil && !p.used {
+		if p.file == nil {
+			l.Lost.Everything()
+		} else {
+			l.Lost.Text(string(p.file.Data))
+		}
 	}
-	p.file = source.NewFile(source.ShortName(path), data)
-	if p.node, p.err = p.file.One(); p.err != nil {
-		l.Lost.Text(string(data))
-	}
+	p.used = true
 	return p
 }
 

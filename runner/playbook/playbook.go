@@ -82,21 +82,32 @@ type Keywords struct {
 	Tags []*source.Node // of this level, each a scalar; "a,b" already split when it is constant
 	Vars []source.Field // in the order of the file
 
-	Become, BecomeUser, BecomeMethod, BecomeFlags *source.Node
-	BecomeExe                                     *source.Node
-	RemoteUser, Connection, Port                  *source.Node
-
+	Manner         *Manner         // nil when nothing of it is said
 	Environment    []*source.Node  // maps or templates; later ones win
 	ModuleDefaults []ModuleDefault // names resolved
 
-	NoLog, Diff, CheckMode            *source.Node
-	IgnoreErrors, IgnoreUnreachable   *source.Node
-	Throttle, Timeout, AnyErrorsFatal *source.Node
-	RunOnce, Once                     *source.Node
-	DelegateTo, DelegateFacts         *source.Node
-	Notify                            []*source.Node // task and block
-	Loop                              *source.Node   // task and block; a list, or a string that is an expression
-	LoopControl                       *LoopControl
+	Notify      []*source.Node // task and block
+	Loop        *source.Node   // task and block; a list, or a string that is an expression
+	LoopControl *LoopControl
+}
+
+// Manner is how tasks are done: of each word the nearest level's counts.
+type Manner struct {
+	Become, BecomeUser, BecomeMethod, BecomeFlags, BecomeExe *source.Node
+	RemoteUser, Connection, Port                             *source.Node
+	NoLog, Diff, CheckMode                                   *source.Node
+	IgnoreErrors, IgnoreUnreachable                          *source.Node
+	Throttle, Timeout, AnyErrorsFatal                        *source.Node
+	RunOnce, Once                                            *source.Node
+	DelegateTo, DelegateFacts                                *source.Node
+}
+
+// manner is the level's Manner, to say something in.
+func (k *Keywords) manner() *Manner {
+	if k.Manner == nil {
+		k.Manner = &Manner{}
+	}
+	return k.Manner
 }
 
 // ModuleDefault is one entry of module_defaults.

@@ -9,6 +9,7 @@ import (
 
 // roles reads the roles: of a play.
 func (l *load) roles(d dest, f source.Field) {
+	l.ahead(f.Value.Items, d.play)
 	for _, n := range f.Value.Items {
 		if u := l.roleEntry(n, scope{up: &d.play.Level, play: d.play, dir: d.play.Dir}, false); u != nil {
 			d.play.Roles = append(d.play.Roles, u)
@@ -135,7 +136,10 @@ func (l *load) useRole(u *RoleUse, n *source.Node, name string, from From, stati
 }
 
 // rolePlaces are the folders in which a role is looked for.
-func (l *load) rolePlaces(u *RoleUse) []string {
+func (l *load) rolePlaces(name string, u *RoleUse) []string {
+	if filepath.IsAbs(name) || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~/") {
+		return []string{u.Play.Dir}
+	}
 	var out []string
 	add := func(d string) {
 		if !contained(out, d) {
@@ -156,15 +160,20 @@ func (l *load) rolePlaces(u *RoleUse) []string {
 	return out
 }
 
-func (l *load) findRole(n *source.Node, name string, u *RoleUse) string {
-	places := l.rolePlaces(u)
-	if filepath.IsAbs(name) || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "~/") {
-		places = []string{u.Play.Dir}
-	}
+// roleDir is the folder of a role among the places for roles; "" when there is none.
+func (l *load) roleDir(places []string, name string) string {
 	for _, d := range places {
 		if p := l.Join(d, name); l.isDir(p) {
 			return p
 		}
+	}
+	return ""
+}
+
+func (l *load) findRole(n *source.Node, name string, u *RoleUse) string {
+	places := l.rolePlaces(name, u)
+	if dir := l.roleDir(places, name); dir != "" {
+		return dir
 	}
 	l.Lost.Everything()
 	e := l.add(n.Errorf("there is no role %s", name))

@@ -82,8 +82,8 @@ func (d *diagnosis) lineAt(off int) (text string, start int) {
 func (d *diagnosis) bareTemplate() *Error {
 	_, start := d.lineAt(d.off)
 	var starts []int
-	if d.line > 0 && d.line <= len(d.file.lines) {
-		starts = append(starts, d.file.lines[d.line-1])
+	if d.line > 0 && d.line <= len(d.file.lines()) {
+		starts = append(starts, d.file.lines()[d.line-1])
 	}
 	starts = append(starts, start)
 	if start > 0 {
@@ -169,10 +169,10 @@ func (d *diagnosis) tab() *Error {
 	i := strings.IndexByte(lead, '\t')
 	if i < 0 || d.inQuotes(start+i) != nil || len(d.open) > 0 {
 		// the tab may stand in a line before, where the parser took it for a value's
-		if d.line == 0 || d.line > len(d.file.lines) {
+		if d.line == 0 || d.line > len(d.file.lines()) {
 			return nil
 		}
-		start = d.file.lines[d.line-1]
+		start = d.file.lines()[d.line-1]
 		text, _ = d.lineAt(start)
 		lead = text[:len(text)-len(strings.TrimLeft(text, " \t"))]
 		if i = strings.IndexByte(lead, '\t'); i < 0 || d.inQuotes(start+i) != nil || len(d.open) > 0 {

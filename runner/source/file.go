@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -14,20 +15,26 @@ type File struct {
 	Name string // as the user would name it: relative to the working directory when that is shorter
 	Data []byte
 
-	lines []int // where each line begins
+	once sync.Once
+	at   []int // where each line begins, once that was asked
 }
 
 // NewFile is a file whose content is at hand.
 func NewFile(name string, data []byte) *File {
-	f := &File{Name: name, Data: data, lines: []int{0}}
-	for i := 0; ; {
-		j := bytes.IndexByte(data[i:], '\n')
-		if j < 0 {
-			return f
+	return &File{Name: name, Data: data}
+}
+
+// lines are the places where the lines begin.
+func (f *File) lines() []int {
+	f.once.Do(func() {
+		f.at = make([]int, 1, bytes.Count(f.Data, []byte("\n"))+1)
+		for i, c := range f.Data {
+			if c == '\n' {
+				f.at = append(f.at, i+1)
+			}
 		}
-		i += j + 1
-		f.lines = append(f.lines, i)
-	}
+	})
+	return f.at
 }
 
 // Open reads a file. The name in its places is the shorter of path and the
@@ -73,21 +80,21 @@ func ShortName(path string) string {
 
 // Line is the text of the n-th line, without its end; "" when there is none.
 func (f *File) Line(n int) string {
-	if f == nil || n < 1 || n > len(f.lines) {
+	if f == nil || n < 1 || n > len(f.lines()) {
 		return ""
 	}
 	end := len(f.Data)
-	if n < len(f.lines) {
-		end = f.lines[n]
+	if n < len(f.lines()) {
+		end = f.lines()[n]
 	}
-	return strings.TrimRight(string(f.Data[f.lines[n-1]:end]), "\r\n")
+	return strings.TrimRight(string(f.Data[f.lines()[n-1]:end]), "\r\n")
 }
 
 // PosOf is the place of a byte offset.
 func (f *File) PosOf(off int) Pos {
 	off = min(max(off, 0), len(f.Data))
-	i := sort.SearchInts(f.lines, off+1) - 1
-	line := f.Data[f.lines[i]:off]
+	i := sort.SearchInts(f.lines(), off+1) - 1
+	line := f.Data[f.lines()[i]:off]
 	if i == 0 {
 		line = bytes.TrimPrefix(line, bom)
 	}
@@ -96,10 +103,10 @@ func (f *File) PosOf(off int) Pos {
 
 // Offset is the byte offset of a place in the file.
 func (f *File) Offset(p Pos) int {
-	if p.Line < 1 || p.Line > len(f.lines) {
+	if p.Line < 1 || p.Line > len(f.lines()) {
 		return len(f.Data)
 	}
-	off := f.lines[p.Line-1]
+	off := f.lines()[p.Line-1]
 	if p.Line == 1 && bytes.HasPrefix(f.Data, bom) {
 		off += len(bom)
 	}

@@ -24,7 +24,18 @@ func DidYouMean(word string, candidates []string) string {
 // Slip tells whether two words differ by one slip of a finger: a letter more,
 // one less, another one, or two swapped.
 func Slip(a, b string) bool {
-	return a != b && len(a) > 3 && len(b) > 3 && distance([]rune(strings.ToLower(a)), []rune(strings.ToLower(b)), 1) <= 1
+	return a != b && len(a) > 3 && len(b) > 3 && oneSlip([]rune(strings.ToLower(a)), []rune(strings.ToLower(b)))
+}
+
+// oneSlip tells whether two words are at most one letter, or one swap, apart.
+func oneSlip(a, b []rune) bool {
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
 }
 
 // Misspelt is Slip for words that nobody declared: two that only a digit or a

@@ -3,7 +3,7 @@ package source
 import "github.com/mxplay/mxplay/runner/value"
 
 // Kind is what a node holds.
-type Kind int
+type Kind uint8
 
 // The kinds of node.
 const (
@@ -18,16 +18,16 @@ const (
 // A node that an alias names is shared, so nodes are not to be changed.
 type Node struct {
 	Kind   Kind
+	Unsafe bool // !unsafe: the strings below are no templates
+	Vault  bool // !vault: Value is the armoured text
+	style  style
 	Pos    Pos // where the value starts; for a quoted scalar the quote
 	Value  value.Value
 	Raw    string // a scalar's text before it was resolved: "0644" where Value is 420
 	Items  []*Node
 	Fields []Field
-	Unsafe bool // !unsafe: the strings below are no templates
-	Vault  bool // !vault: Value is the armoured text
 
-	file  *File // the file it was read from, for positions inside a scalar
-	style style
+	file *File // the file it was read from, for positions inside a scalar
 }
 
 // style is how a scalar was written.

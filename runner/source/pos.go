@@ -17,7 +17,7 @@ func (n *Node) PosAt(offset int) Pos {
 	if at >= len(data) {
 		return n.Pos
 	}
-	s := &scan{data: data, want: n.Raw}
+	s := &scan{data: data, want: n.Raw, raw: make([]int, 0, len(n.Raw))}
 	switch n.style {
 	case plain:
 		s.flow(at, 0)

@@ -127,8 +127,8 @@ func (d *diagnosis) afterBracket(text string, start int) *Error {
 // noColon is about a line that should be "key: value".
 func (d *diagnosis) noColon() *Error {
 	off := d.off
-	if d.line > 0 && d.line <= len(d.file.lines) {
-		off = d.file.lines[d.line-1]
+	if d.line > 0 && d.line <= len(d.file.lines()) {
+		off = d.file.lines()[d.line-1]
 		if text, _ := d.lineAt(off); strings.Contains(text, ":") || strings.TrimSpace(text) == "" {
 			// the parser's line is the one after
 			if prev, s := d.lineAt(max(off-1, 0)); strings.TrimSpace(prev) != "" && !strings.Contains(prev, ": ") {

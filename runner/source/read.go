@@ -363,7 +363,7 @@ func (c *converter) goesOn(n *Node) {
 	if strings.HasSuffix(strings.TrimSpace(first), n.Raw) {
 		return
 	}
-	for i := n.Pos.Line + 1; i <= len(c.file.lines); i++ {
+	for i := n.Pos.Line + 1; i <= len(c.file.lines()); i++ {
 		text := c.file.Line(i)
 		t := strings.TrimSpace(text)
 		if !strings.HasPrefix(t, "- ") || !strings.Contains(n.Raw, " "+t) {

@@ -7,9 +7,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -27,13 +29,30 @@ type List = []Value
 // The zero Map is empty and ready for use; a nil *Map reads as empty.
 type Map struct {
 	keys []string
-	at   map[string]int
+	at   map[string]int // nil while there are few keys: then they are looked through
 	vals []Value
 }
 
+// fewKeys are looked through faster than an index of them is made.
+const fewKeys = 8
+
 // NewMap returns an empty map with room for n keys.
 func NewMap(n int) *Map {
-	return &Map{keys: make([]string, 0, n), vals: make([]Value, 0, n), at: make(map[string]int, n)}
+	m := &Map{keys: make([]string, 0, n), vals: make([]Value, 0, n)}
+	if n > fewKeys {
+		m.at = make(map[string]int, n)
+	}
+	return m
+}
+
+// index is where a key stands; false when it is not there.
+func (m *Map) index(key string) (int, bool) {
+	if m.at != nil {
+		i, ok := m.at[key]
+		return i, ok
+	}
+	i := slices.Index(m.keys, key)
+	return i, i >= 0
 }
 
 // MapOf makes a map of alternating keys and values.
@@ -66,7 +85,7 @@ func (m *Map) Get(key string) (Value, bool) {
 	if m == nil {
 		return nil, false
 	}
-	i, ok := m.at[key]
+	i, ok := m.index(key)
 	if !ok {
 		return nil, false
 	}
@@ -78,21 +97,26 @@ func (m *Map) At(i int) (string, Value) { return m.keys[i], m.vals[i] }
 
 // Set puts a value under a key; a key that is there keeps its place.
 func (m *Map) Set(key string, v Value) {
-	if m.at == nil {
-		m.at = make(map[string]int)
-	}
-	if i, ok := m.at[key]; ok {
+	if i, ok := m.index(key); ok {
 		m.vals[i] = v
 		return
 	}
-	m.at[key] = len(m.keys)
 	m.keys = append(m.keys, key)
 	m.vals = append(m.vals, v)
+	switch {
+	case m.at != nil:
+		m.at[key] = len(m.keys) - 1
+	case len(m.keys) > fewKeys:
+		m.at = make(map[string]int, 2*fewKeys)
+		for i, k := range m.keys {
+			m.at[k] = i
+		}
+	}
 }
 
 // Delete removes a key, if it is there.
 func (m *Map) Delete(key string) {
-	i, ok := m.at[key]
+	i, ok := m.index(key)
 	if !ok {
 		return
 	}
@@ -108,69 +132,75 @@ func (m *Map) Delete(key string) {
 
 // Clone copies the map, not the values in it.
 func (m *Map) Clone() *Map {
-	c := NewMap(m.Len())
-	for _, k := range m.Keys() {
-		v, _ := m.Get(k)
-		c.Set(k, v)
+	if m == nil {
+		return NewMap(0)
 	}
-	return c
+	return &Map{keys: slices.Clone(m.keys), vals: slices.Clone(m.vals), at: maps.Clone(m.at)}
 }
 
 // MarshalJSON writes the keys in their order.
-func (m *Map) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, k := range m.Keys() {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		kb, err := marshal(k)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(kb)
-		b.WriteByte(':')
-		vb, err := JSON(m.vals[i])
-		if err != nil {
-			return nil, err
-		}
-		b.Write(vb)
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
+func (m *Map) MarshalJSON() ([]byte, error) { return JSON(m) }
 
 // JSON is the compact JSON text of a value: keys in order, no HTML escapes,
 // floats with a point or exponent so that they come back as floats.
-func JSON(v Value) ([]byte, error) {
+func JSON(v Value) ([]byte, error) { return appendJSON(nil, v) }
+
+func appendJSON(b []byte, v Value) ([]byte, error) {
+	var err error
 	switch v := v.(type) {
 	case *Map:
 		if v == nil {
-			return []byte("null"), nil
+			return append(b, "null"...), nil
 		}
-		return v.MarshalJSON()
-	case List:
-		var b bytes.Buffer
-		b.WriteByte('[')
-		for i, e := range v {
+		b = append(b, '{')
+		for i, k := range v.keys {
 			if i > 0 {
-				b.WriteByte(',')
+				b = append(b, ',')
 			}
-			eb, err := JSON(e)
-			if err != nil {
+			b = append(appendText(b, k), ':')
+			if b, err = appendJSON(b, v.vals[i]); err != nil {
 				return nil, err
 			}
-			b.Write(eb)
 		}
-		b.WriteByte(']')
-		return b.Bytes(), nil
+		return append(b, '}'), nil
+	case List:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = appendJSON(b, e); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
 	case float64:
 		if math.IsInf(v, 0) || math.IsNaN(v) {
 			return nil, fmt.Errorf("%v has no form in JSON", v)
 		}
-		return []byte(FloatText(v)), nil
+		return append(b, FloatText(v)...), nil
+	case string:
+		return appendText(b, v), nil
+	case int64:
+		return strconv.AppendInt(b, v, 10), nil
+	case bool:
+		return strconv.AppendBool(b, v), nil
+	case nil:
+		return append(b, "null"...), nil
 	}
-	return marshal(v)
+	x, err := marshal(v)
+	return append(b, x...), err
+}
+
+// appendText writes a string; one that has nothing to escape as it stands.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			x, _ := marshal(s) // a string always has a form
+			return append(b, x...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 func marshal(v any) ([]byte, error) {
