@@ -44,6 +44,8 @@ type batch struct {
 	gained  atomic.Pointer[gained]
 	out     int     // how many hosts are, as magic has it
 	maxFail float64 // max_fail_percentage; negative without
+	seats   int     // of how many hosts, with those that failed in earlier plays
+	grownAt int64   // when magic was made
 	gathers bool    // gather_facts
 
 	mu      sync.Mutex
@@ -154,7 +156,7 @@ func (b *batch) refresh() {
 			out++
 		}
 	}
-	if out != b.out {
+	if out != b.out || b.grownAt != b.run.grown.Load() {
 		b.out, b.magic = out, b.magicLayer()
 	}
 }

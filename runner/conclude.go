@@ -32,12 +32,19 @@ func (f *flight) conclude() {
 				m.Set(t.loop.index, int64(i))
 				m.Set("ansible_index_var", t.loop.index)
 			}
+			own := it.taint.WithField(t.loop.variable, it.given)
+			if t.loop.extended != nil {
+				if b, ok, err := it.env.Resolve(h.context(it.env), "ansible_loop"); ok && err == nil {
+					m.Set("ansible_loop", b.Value)
+					own = own.WithField("ansible_loop", b.Taint)
+				}
+			}
 			if it.unknown {
 				results = append(results, expr.Unknown)
 			} else {
 				results = append(results, m)
 			}
-			taint = taint.WithField(value.Text(int64(i)), it.taint.WithField(t.loop.variable, it.given))
+			taint = taint.WithField(value.Text(int64(i)), own)
 			r := f.shownResult(it, f.statusOf(it))
 			r.IsItem, r.Item = true, it.label
 			h.run.o.Report.Result(r)

@@ -166,10 +166,18 @@ func (r *run) groupsValue() value.Value {
 // magicLayer are the variables that the engine sets for all hosts of a batch.
 func (b *batch) magicLayer() *expr.Layer {
 	var all, left []string
+	b.grownAt = b.run.grown.Load()
 	for _, inv := range b.play.matched {
 		all = append(all, inv.Name)
 		if h := b.run.host(inv); !h.out() && !h.ended {
 			left = append(left, inv.Name)
+		}
+	}
+	if b.grownAt > 0 {
+		for _, inv := range b.run.hostsOf(b.play) {
+			if !slices.Contains(b.play.matched, inv) {
+				all = append(all, inv.Name) // it was added
+			}
 		}
 	}
 	var batch []string

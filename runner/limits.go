@@ -91,7 +91,7 @@ func (b *batch) limits(t *task, hs []*host) {
 			failed++
 		}
 	}
-	if float64(failed)*100 <= b.maxFail*float64(len(b.hosts)) {
+	if float64(failed)*100 <= b.maxFail*float64(b.seats) {
 		return
 	}
 	b.end()

@@ -252,9 +252,10 @@ func (r *run) play(ctx context.Context, p *play) error {
 	for i := 0; len(all) > 0 && ctx.Err() == nil && !r.stop; i++ {
 		n := min(sizes[min(i, len(sizes)-1)], len(all))
 		// a host that failed in an earlier play keeps its seat
-		b := &batch{run: r, play: p, name: name, hosts: alive(all[:n]), all: hosts, maxFail: maxFail, gathers: gathers, prompts: r.prompts[p]}
+		b := &batch{run: r, play: p, name: name, hosts: alive(all[:n]), all: hosts, maxFail: maxFail, gathers: gathers, prompts: r.prompts[p], seats: n}
 		all = all[n:]
 		if len(b.hosts) == 0 {
+			r.o.Report.Play(report.Play{Name: name, Check: r.o.Check, Batch: i + 1, Of: of})
 			continue
 		}
 		r.o.Report.Play(report.Play{Name: name, Hosts: hostNames(b.hosts), Check: r.o.Check, Batch: i + 1, Of: of})
