@@ -253,6 +253,12 @@ func (x *explainer) explain(name string) Explanation {
 	}
 	e.Settings = append(e.Settings, x.more[name]...)
 	x.ofRun(name, &e)
+	seen := map[Setting]bool{} // a role that is used twice sets its variables twice
+	e.Settings = slices.DeleteFunc(e.Settings, func(s Setting) bool {
+		twice := seen[s]
+		seen[s] = true
+		return twice
+	})
 	sort.SliceStable(e.Settings, func(i, j int) bool { return e.Settings[i].level > e.Settings[j].level })
 	for i := range e.Settings {
 		if e.Settings[i].Within == "" {
