@@ -90,8 +90,8 @@ func codecFunctions() []*Function {
 				return hexHash(name, c.str(0)), nil
 			}},
 		{Name: "password_hash", Params: []Param{text, opt("type", KString, `"sha512"`), opt("salt", KString|KNull, "random"), opt("salt_size", KInt|KNull, "16"), opt("rounds", KInt|KNull, "of the type"), opt("ident", KString|KNull, `"2b"`)}, Result: KString, impure: true,
-			Doc:     "text hashed for /etc/shadow: sha512, sha256, bcrypt or md5; ident is bcrypt's. Give a salt that does not change, or each run makes another.",
-			Example: []string{`password_hash("Hello world!", "sha512", "saltstring", null, 5000)`, `"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1"`},
+			Doc:     "text hashed for /etc/shadow: sha512, sha256, bcrypt or md5; ident is bcrypt's. Give a salt that does not change, such as the start of hash(inventory_hostname), or each run makes another.",
+			Example: []string{`password_hash("secret", "sha512", hash("web1")[:16]) == password_hash("secret", "sha512", hash("web1")[:16])`, `true`, `password_hash("Hello world!", "sha512", "saltstring", null, 5000)`, `"$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1"`},
 			call:    callPasswordHash},
 		{Name: "b64encode", Params: []Param{text, opt("encoding", KString, `"utf-8"`)}, Result: KString, Doc: "text in base64, encoded as utf-8, utf-16-le, ascii or latin-1 before.", Example: []string{`b64encode("ab")`, `"YWI="`},
 			call: func(c *call) (value.Value, error) {

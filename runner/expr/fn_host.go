@@ -30,6 +30,7 @@ func hostFunctions() []*Function {
 				return "", nil
 			}},
 		{Name: "file", Params: []Param{p("path", KString), opt("rstrip", KBool, "true")}, Result: KString, impure: true, Doc: "the content of a file on the controller, without the white space at its end.",
+			Example: []string{`file("motd")`, `"welcome"`, `file("motd", false)`, `"welcome\n"`},
 			call: func(c *call) (value.Value, error) {
 				s, err := c.readFile(c.findFile(c.str(0)))
 				if c.boolOr(1, true) {
@@ -44,7 +45,8 @@ func hostFunctions() []*Function {
 			Doc:     "the password in a file on the controller; when the file is not there, it is made with random characters, and stays. With /dev/null each use has its own. chars names sets such as ascii_letters, digits, hexdigits, punctuation and other characters, with commas between (,, is a comma); with a seed the password is always the same; encrypt hashes it as password_hash() does, with a salt that is kept in the file.",
 			Example: []string{`length(password("/dev/null", 12))`, `12`},
 			call:    callPassword},
-		{Name: "template", Params: []Param{p("path", KString)}, Result: KString, Doc: "a template file of the controller, rendered with the variables at hand.", impure: false,
+		{Name: "template", Params: []Param{p("path", KString)}, Result: KString, Doc: "a template file of the controller, rendered with the variables at hand; it is looked for where the module template looks.",
+			Example: []string{`template("motd.j2") | trim()`, `"WELCOME"`},
 			call: func(c *call) (value.Value, error) {
 				if c.ev.ctx.Load == nil {
 					return nil, c.errorf("there are no template files here")

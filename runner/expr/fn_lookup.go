@@ -32,7 +32,8 @@ func lookupFunctions() []*Function {
 			Example: []string{`sequence("start=1 end=3")`, `["1", "2", "3"]`, `sequence("2-10/4:web%02d")`, `["web02", "web06", "web10"]`},
 			call:    callSequence},
 		{Name: "csvfile", Params: []Param{p("key", KString), p("file", KString), opt("delimiter", KString, `"\t"`), opt("col", KInt, "1"), opt("default", KAny, "null"), opt("keycol", KInt, "0")}, Result: KAny, impure: true,
-			Doc: "a column of the line of a file on the controller whose column keycol is key; columns count from 0.",
+			Doc:     "a column of the line of a file on the controller whose column keycol is key; columns count from 0.",
+			Example: []string{`csvfile("alice", "users.csv", ",")`, `"1001"`},
 			call: func(c *call) (value.Value, error) {
 				s, err := c.readFile(c.findFile(c.str(1)))
 				if err != nil {
@@ -51,7 +52,8 @@ func lookupFunctions() []*Function {
 				return c.argAt(4), nil
 			}},
 		{Name: "ini", Params: []Param{p("key", KString), p("file", KString), opt("section", KString, `"global"`), opt("default", KAny, `""`)}, Result: KAny, impure: true,
-			Doc: "the value of a key in a section of an INI file on the controller. In a file ending in .properties, which has no sections, leave it out.",
+			Doc:     "the value of a key in a section of an INI file on the controller. In a file ending in .properties, which has no sections, leave it out.",
+			Example: []string{`ini("port", "app.ini", "web")`, `"8080"`, `ini("nope", "app.ini", "web", "none")`, `"none"`},
 			call: func(c *call) (value.Value, error) {
 				s, err := c.readFile(c.findFile(c.str(1)))
 				if err != nil {

@@ -22,8 +22,8 @@ func pathFunctions() []*Function {
 		return &Function{Name: name, Params: []Param{text}, Result: KString, Doc: doc, Example: []string{in, out},
 			call: func(c *call) (value.Value, error) { return f(c.str(0)), nil }}
 	}
-	question := func(name, what string, f func(os.FileInfo) bool) *Function {
-		return &Function{Name: name, Params: []Param{text}, Result: KBool, impure: true, Doc: "whether path is " + what + " on the controller.",
+	question := func(name, what, in, out string, f func(os.FileInfo) bool) *Function {
+		return &Function{Name: name, Params: []Param{text}, Result: KBool, impure: true, Doc: "whether path is " + what + " on the controller.", Example: []string{in, out},
 			call: func(c *call) (value.Value, error) {
 				info, err := os.Stat(c.findFile(c.str(0)))
 				return err == nil && f(info), nil
@@ -157,9 +157,9 @@ func pathFunctions() []*Function {
 				}
 				return os.SameFile(a, b), nil
 			}},
-		question("exists", "there", func(os.FileInfo) bool { return true }),
-		question("is_file", "a file", func(i os.FileInfo) bool { return i.Mode().IsRegular() }),
-		question("is_dir", "a directory", os.FileInfo.IsDir),
+		question("exists", "there", `exists("nowhere")`, "false", func(os.FileInfo) bool { return true }),
+		question("is_file", "a file", `is_file("motd")`, "true", func(i os.FileInfo) bool { return i.Mode().IsRegular() }),
+		question("is_dir", "a directory", `is_dir("/")`, "true", os.FileInfo.IsDir),
 		{Name: "first_found", Params: []Param{p("paths", KList|KString|KMap), opt("dirs", KList|KString, "the usual ones")}, Result: KString, impure: true,
 			Doc:     "the first of the paths that is there on the controller; undefined when none is. A map in place of a path has files and paths, where these are looked for.",
 			Example: []string{`first_found(["/nope", "/"])`, `"/"`},
