@@ -126,6 +126,8 @@ type compiler struct {
 	recursive bool               // a file of tasks includes itself
 	after     bool               // what is compiled is read after the task has run
 	read      map[string][]expr.Spot
+	late      bool // a file is compiled that an include brings in while the program runs
+	odd       []oddKey
 	canBe     map[string]bool // the names that something in the run sets, or may set
 	readings  []reading       // of lint
 	hostless  bool            // the inventory has mistakes: which hosts there are is not known
@@ -204,9 +206,14 @@ func (c *compiler) layer(l *expr.Layer) *expr.Layer {
 	for name, d := range l.Vars {
 		c.named(name, d.Pos, l.Level)
 		c.define(name, d)
+		if d.Node != nil {
+			siblings(d.Node, func(e *source.Error) { c.odd = append(c.odd, oddKey{name, e}) })
+		}
 	}
 	return l
 }
+
+func (c *compiler) fault(e *source.Error) { c.errs = append(c.errs, e) }
 
 // define notes a definition of a variable. Of those that are constants one a
 // name is kept: they read nothing, and there are as many as hosts.

@@ -320,6 +320,7 @@ func (c *compiler) loop(n *source.Node, lc *playbook.LoopControl) *loop {
 	l := &loop{pos: n.Pos, variable: "item"}
 	if n.Kind == source.List {
 		l.list, l.typ = c.tree(n), itemType(n)
+		siblings(n, c.fault)
 	} else if s, ok := n.Value.(string); ok {
 		e, err := expr.ParseExpr(s, expr.NodeLocator(n))
 		if err != nil {

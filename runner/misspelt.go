@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mxplay/mxplay/modules"
 	"github.com/mxplay/mxplay/runner/expr"
 	"github.com/mxplay/mxplay/runner/playbook"
 	"github.com/mxplay/mxplay/runner/source"
@@ -108,6 +109,9 @@ func (c *compiler) blame(errs source.Errors) source.Errors {
 // looseNames are read only where they may be undefined, and nothing sets them:
 // settings that may be given, or slips of a finger that default() would hide.
 func (c *compiler) looseNames(errs source.Errors) []string {
+	if c.late {
+		return nil // what else is read, and set, is not looked at again
+	}
 	said := map[string]bool{}
 	for _, e := range errs {
 		said[strings.TrimPrefix(e.Msg, expr.UnknownName)] = true
@@ -205,6 +209,15 @@ var otherVars = []string{
 	"ansible_ssh_host", "ansible_ssh_port", "ansible_ssh_user", "ansible_ssh_password", "ansible_private_key_file", "ansible_async_dir",
 }
 
+// connectionFields are the types of connection variables that are no text.
+var connectionFields = map[string]struct {
+	Kind modules.TypeKind
+	Hint string
+}{
+	"ansible_become": {modules.Bool, "ansible_become: true"}, "ansible_port": {modules.Int, "ansible_port: 22"},
+	"ansible_ssh_port": {modules.Int, "ansible_port: 22"},
+}
+
 // oldVars are what early releases of Ansible called these, with their names.
 var oldVars = map[string]string{
 	"ansible_sudo": "ansible_become", "ansible_sudo_user": "ansible_become_user", "ansible_sudo_pass": "ansible_become_password",
@@ -215,6 +228,14 @@ var oldVars = map[string]string{
 // connectionVar refuses a variable whose name is almost one that the engine
 // reads: it would be taken for one of the user's own.
 func (c *compiler) connectionVar(name string, d *expr.Def) {
+	if f := connectionFields[name]; f.Kind != "" {
+		if v, ok := d.Constant(); ok && v != nil && v != "" {
+			if _, err := convert(modules.Type{Kind: f.Kind}, v, ""); err != nil {
+				c.errs.Add(d.Pos, source.Errorf(d.Pos, "%s %s", name, plainMsg(err)).WithHint("%s", f.Hint))
+			}
+		}
+		return
+	}
 	near, known := c.nearConnection[name]
 	if !known {
 		near = nearConnection(name)

@@ -394,8 +394,8 @@ func (c *compiler) nameTypes(types map[string]expr.Type) map[string]expr.Type {
 	}
 	for name := range c.defined {
 		types[name] = expr.Any
-		if !c.known[name] && c.registers[name] == nil {
-			types[name] = expr.Type{Near: nearWords(c.p.defs[name])}
+		if ds := c.p.defs[name]; !c.known[name] && c.registers[name] == nil && !c.set[name] && len(ds) == c.defined[name] {
+			types[name] = expr.Type{Near: nearWords(ds)}
 		}
 	}
 	for name := range c.set {
@@ -420,6 +420,7 @@ func (c *compiler) checkNames() {
 	c.p.types = c.nameTypes(magicTypes())
 	found := c.checkedNames(&names{types: c.p.types})
 	c.params()
+	c.oddKeys()
 	if len(c.open) == 0 {
 		c.errs = append(c.errs, found...)
 		return
@@ -434,6 +435,7 @@ func (c *compiler) checkNames() {
 // runs; has tells what a host has by now. What the file itself may load is
 // found out only when it does.
 func (c *compiler) checkLate(has func(name string) bool) {
+	c.late = true
 	types := c.nameTypes(map[string]expr.Type{})
 	for name, t := range types {
 		if before, ok := c.p.types[name]; ok {

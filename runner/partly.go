@@ -67,8 +67,8 @@ func checkOutcomes(f *modules.Field, d *expr.Def, fail func(source.Pos, error)) 
 }
 
 // nearWords are the texts that a variable's definitions give; nil when they may give others.
-func nearWords(ds []*expr.Def) []string {
-	var out []string
+func nearWords(ds []*expr.Def) map[string]source.Pos {
+	out := map[string]source.Pos{}
 	for _, d := range ds {
 		literals, all := d.Outcomes()
 		if !all {
@@ -79,7 +79,7 @@ func nearWords(ds []*expr.Def) []string {
 			if !ok {
 				return nil
 			}
-			out = append(out, s)
+			out[s] = o.Pos
 		}
 	}
 	return out

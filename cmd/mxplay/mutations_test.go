@@ -23,6 +23,7 @@ import (
 
 var (
 	stride = flag.Int("stride", 997, "TestMutations changes every N-th character of the shipped files")
+	shifts = flag.Bool("shifts", false, "TestMutations makes slips of lines instead of characters")
 	slips  = flag.String("slips", "", "TestMutations writes what was not refused into this file")
 )
 
@@ -67,30 +68,36 @@ func write(t testing.TB, p string, b []byte) {
 	}
 }
 
-// booksFor are the playbook and inventory of the site that use a file of it.
-func booksFor(p string) (playbook, inventory string) {
+// booksFor are the playbooks of the site that use a file of it, and the inventory.
+func booksFor(p string) (playbooks []string, inventory string) {
+	all := []string{"examples/hello.yml", "examples/web.yml", "examples/postgresql.yml"}
 	switch {
 	case strings.HasPrefix(p, "playbooks/"), p == "examples/hosts":
-		return "playbooks/site.yml", "examples/hosts"
+		return []string{"playbooks/site.yml"}, "examples/hosts"
 	case strings.HasPrefix(p, "examples/templates/"):
-		return "examples/web.yml", "examples/inventory"
+		return []string{"examples/web.yml"}, "examples/inventory"
 	case strings.HasPrefix(p, "examples/inventory/"):
-		return "examples/hello.yml", "examples/inventory"
+		return all, "examples/inventory"
 	}
-	return p, "examples/inventory"
+	return []string{p}, "examples/inventory"
 }
 
-// compileSite compiles the site that uses the file; its warnings count as messages, but refuse nothing.
+// compileSite compiles the playbooks that use the file; their warnings count as messages, but refuse nothing.
 func compileSite(p string) (refused bool, messages source.Errors) {
-	book, inv := booksFor(p)
-	prog, err := runner.Compile(runner.Options{
-		Playbooks: []string{book}, Inventory: []string{inv}, Tasks: builtin.Tasks(), Shipped: fstest.MapFS{}, ShippedName: "mxplay",
-	})
-	if err != nil {
-		messages.Add(source.Pos{}, err)
-		return true, messages
+	books, inv := booksFor(p)
+	for _, book := range books {
+		prog, err := runner.Compile(runner.Options{
+			Playbooks: []string{book}, Inventory: []string{inv}, Tasks: builtin.Tasks(), Shipped: fstest.MapFS{}, ShippedName: "mxplay",
+		})
+		if err != nil {
+			var es source.Errors
+			es.Add(source.Pos{}, err)
+			refused, messages = true, append(messages, es...)
+			continue
+		}
+		messages = append(messages, prog.Warnings...)
 	}
-	return false, prog.Warnings
+	return refused, messages
 }
 
 // names tells whether a message names a line of a file, as its place or in what it says.
@@ -119,9 +126,50 @@ func mutationsAt(data []byte, i, pick int) []mutation {
 		return mutation{what, i, slices.Concat(data[:i], mid, data[i+n:])}
 	}
 	const others = "abexz09_-: '\"{}[](),.#=|&*!%@\t"
+	if *shifts {
+		return shiftsAt(data, i)
+	}
 	out := []mutation{with("left out"), with("twice", data[i], data[i]), with("another", others[pick%len(others)])}
 	if i+1 < len(data) {
 		out = append(out, with("swapped", data[i+1], data[i]))
+	}
+	return out
+}
+
+// shiftsAt are slips of another kind, on the line of a character: it loses its
+// last character, moves by one or two columns, loses a quote or gets one, a word loses its end.
+func shiftsAt(data []byte, i int) (out []mutation) {
+	start := bytes.LastIndexByte(data[:i], '\n') + 1
+	line := lineOf(data, i)
+	end := start + len(line)
+	if strings.TrimSpace(line) == "" || strings.TrimSpace(line)[0] == '#' {
+		return nil
+	}
+	put := func(what string, at, to int, mid string) {
+		out = append(out, mutation{what, at, slices.Concat(data[:at], []byte(mid), data[to:])})
+	}
+	put("last character", end-1, end, "")
+	put("to the right", start, start, " ")
+	put("two to the right", start, start, "  ")
+	if line[0] == ' ' {
+		put("to the left", start, start+1, "")
+	}
+	if strings.HasPrefix(line, "  ") {
+		put("two to the left", start, start+2, "")
+	}
+	if k := strings.IndexAny(line, `"'`); k >= 0 {
+		put("no quote", start+k, start+k+1, "")
+		put("another quote", start+k, start+k+1, map[byte]string{'"': "'", '\'': `"`}[line[k]])
+	}
+	if k := strings.Index(line, ": "); k >= 0 {
+		put("no blank", start+k+1, start+k+2, "")
+		put("no colon", start+k, start+k+1, "")
+		put("a quote", start+k+2, start+k+2, `"`)
+	}
+	for _, pair := range []string{"{{", "}}", "(", ")", "[", "]", "=="} {
+		if k := strings.Index(line, pair); k >= 0 {
+			put("no "+pair[:1], start+k, start+k+1, "")
+		}
 	}
 	return out
 }
@@ -145,9 +193,9 @@ func TestMutations(t *testing.T) {
 				}
 				write(t, p, m.data)
 				refused, es := compileSite(p)
-				line := 1 + bytes.Count(data[:i], []byte("\n"))
+				line := 1 + bytes.Count(data[:m.off], []byte("\n"))
 				counts["all"]++
-				if !refused && !visible(p, data, m.data) {
+				if !refused && !visible(p, data, m.data, i) {
 					counts["no mistake"]++
 					continue
 				}
@@ -168,9 +216,8 @@ func TestMutations(t *testing.T) {
 		write(t, p, data)
 	}
 	t.Logf("every %dth character: %v", *stride, counts)
-	// the rest are keys and words of free maps: settings of Synapse, debconf's questions
 	seen := counts["right"] + counts["wrong"] + counts["warned"] + counts["slip"]
-	if seen == 0 || (counts["right"]+counts["wrong"])*100 < seen*75 || counts["right"]*100 < seen*70 {
+	if seen == 0 || (counts["right"]+counts["wrong"])*100 < seen*95 || counts["right"]*100 < seen*95 {
 		t.Errorf("of %d that a reader could see %d were refused, %d by a message that names the line", seen, counts["right"]+counts["wrong"], counts["right"])
 	}
 	if *slips != "" {
@@ -185,10 +232,36 @@ var (
 	bareWords = regexp.MustCompile(`(?:when|until|that|loop|failed_when|changed_when|break_when)(?:/\d+)?$`)
 )
 
+// freeKeys are maps whose keys only the program that is configured knows, or
+// that are names of the user's own: no reader of a playbook can tell that one
+// is misspelt, nor can the engine.
+var freeKeys = regexp.MustCompile(`(?m)^\w+\.yml/\d+/loop/\d+/data/|^main\.yml/synapse_database/|/users/\w*$|/questions/|^hosts\.yml/.*/hosts/[^/]*$`)
+
+// texts are the literals in an expression: letters of a text, as anywhere else.
+var texts = regexp.MustCompile(`"[^"]*"|'[^']*'`)
+
+// expression is what a reader sees of an expression: not its blanks, not the letters of its texts.
+func expression(s string) string {
+	s = strings.NewReplacer("{{-", "{{", "-}}", "}}", "{%-", "{%", "-%}", "%}").Replace(s)
+	return strings.Join(strings.Fields(texts.ReplaceAllString(s, `""`)), "")
+}
+
+// commented tells whether a change only turned a line into a comment, or cut its end off with one.
+func commented(before, after []byte, i int) bool {
+	if i >= len(after) || bytes.Count(before, []byte("#")) >= bytes.Count(after, []byte("#")) {
+		return false
+	}
+	line := lineOf(after, i)
+	return strings.HasPrefix(strings.TrimLeft(line, " -"), "#")
+}
+
 // visible tells whether a change can be seen to be a mistake by who does not
 // know what was meant: keys, types, expressions, the form. A letter of a text,
-// a path or a number is none.
-func visible(p string, before, after []byte) bool {
+// a path or a number is none, nor is a line that became a comment.
+func visible(p string, before, after []byte, i int) bool {
+	if commented(before, after, i) {
+		return false
+	}
 	switch ext := filepath.Ext(p); {
 	case ext == ".yml":
 		a, err := source.ReadYAML(p, before)
@@ -198,11 +271,12 @@ func visible(p string, before, after []byte) bool {
 		}
 		var x, y []string
 		for i := range a {
-			x, y = leaves(x, "", a[i]), leaves(y, "", b[i])
+			x, y = leaves(x, filepath.Base(p), a[i]), leaves(y, filepath.Base(p), b[i])
 		}
-		return !slices.Equal(x, y)
+		free := func(s string) bool { return freeKeys.MatchString(s) }
+		return !slices.Equal(slices.DeleteFunc(x, free), slices.DeleteFunc(y, free))
 	case ext == ".conf":
-		return !slices.Equal(tags.FindAllString(string(before), -1), tags.FindAllString(string(after), -1))
+		return !slices.EqualFunc(tags.FindAllString(string(before), -1), tags.FindAllString(string(after), -1), func(a, b string) bool { return expression(a) == expression(b) })
 	}
 	keys := regexp.MustCompile(`(?m)^\[.*|\w+=`)
 	return !slices.Equal(keys.FindAllString(string(before), -1), keys.FindAllString(string(after), -1))
@@ -222,10 +296,10 @@ func leaves(out []string, path string, n *source.Node) []string {
 	s, isText := n.Value.(string)
 	switch {
 	case isText && bareWords.MatchString(path):
-		return append(out, path+"="+strings.Join(strings.Fields(s), ""))
+		return append(out, path+"="+expression(s))
 	case isText:
 		for _, e := range tags.FindAllString(s, -1) {
-			out = append(out, path+"="+strings.Join(strings.Fields(e), ""))
+			out = append(out, path+"="+expression(e))
 		}
 		return append(out, path+" text")
 	}

@@ -128,6 +128,7 @@ func TestEval(t *testing.T) {
 		{`defined(m.a)`, `true`}, {`defined(m.z)`, `false`}, {`not defined(nope)`, `true`}, {`defined(nope) and nope.x`, `false`},
 		{`t ? 1 : nope`, `1`}, {`f and nope`, `false`}, {`t or nope`, `true`},
 		{`filter(users, .up)`, `[{"name": "a", "up": true}]`}, {`map(users, .name)`, `["a", "b"]`}, {`users | map(.name) | join(",")`, `"a,b"`},
+		{`map(users, {"n": .name, "m": {"up": .up}})[0]`, `{"n": "a", "m": {"up": true}}`}, {`users | map({'n': .name}) | map(.n) | join(",")`, `"a,b"`},
 		{`any(users, .name == "b")`, `true`}, {`map(l, map([1], # + 1))`, `[[2], [2], [2]]`}, {`map(filter(l, # > 1), # * n)`, `[4, 6]`},
 		{`map(l, # == 2 ? omit : #)`, `[1, 3]`}, {`[1, omit, 2]`, `[1, 2]`}, {`{"a": omit, "b": 1}`, `{"b": 1}`},
 		{`"\d+\n"`, "'\\\\d+\n'"}, {`'\x41\u00e4\101'`, `"AäA"`}, {"`a\\d`", `"a\\d"`}, {`"\1"`, `"\\1"`},

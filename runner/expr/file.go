@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"regexp"
 	"sort"
 	"strings"
 	"sync"
@@ -206,8 +207,14 @@ func (p *fileParser) header() {
 	}
 }
 
+// halfPrint is {{ x }} that lacks a brace at its start.
+var halfPrint = regexp.MustCompile(`(?:^|[^{$#%"\w])(\{) ?[A-Za-z_][\w.]*(?: *\|[^{}\n]*)? ?\}\}(?:[^}]|$)`)
+
 // text adds text that a tag with a mark follows.
 func (p *fileParser) text(s string, mark byte, statement bool) {
+	if m := halfPrint.FindStringSubmatchIndex(s); m != nil {
+		p.fail(&perr{off: p.i + m[2], msg: "an expression begins with {{", hint: "write {{ in place of {, or {% raw %} around the text"})
+	}
 	lineStart := p.i == 0 || p.src[p.i-1] == '\n'
 	if p.trim {
 		s = strings.TrimLeft(s, " \t\r\n")

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/mxplay/mxplay/runner/source"
@@ -59,13 +60,27 @@ func (s *static) nearWords(n node, t Type, with node) {
 		return
 	}
 	word, ok := lit.v.(string)
-	if !ok || slices.Contains(t.Near, word) {
+	if _, is := t.Near[word]; !ok || is {
 		return
 	}
-	for _, near := range t.Near {
+	for _, near := range slices.Sorted(maps.Keys(t.Near)) {
 		if source.Misspelt(word, near) {
-			s.errorf(with, "%s is never %s, what sets it says %s", pathOf(n), source.QuoteYAML(word), source.QuoteYAML(near)).Hint = "did you mean " + near + "?"
+			s.errorf(with, "%s is never %s, it is %s (%s)", pathOf(n), source.QuoteYAML(word), source.QuoteYAML(near), t.Near[near]).Hint = "did you mean " + near + "? One of the two is misspelt"
 			return
 		}
 	}
+}
+
+// misspells tells whether a member that a map cannot have is almost one that it
+// has: then no default was meant.
+func (t Type) misspells(name string) bool {
+	if t.Kind != KMap && t.Kind != KMap|KNull || !t.Closed {
+		return false
+	}
+	for f := range t.Fields {
+		if source.Misspelt(name, f) {
+			return true
+		}
+	}
+	return false
 }

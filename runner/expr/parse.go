@@ -114,15 +114,54 @@ func parseLexed(src string, l *lexed, d dialect) (node, *perr) {
 	}
 	setPrecedence()
 	tree, err := parser.ParseWithConfig(l.masked, nil)
+	var added []int
 	if err != nil {
-		return nil, l.grammar(err)
+		again := err
+		if masked, at := l.mapBodies(); len(at) > 0 {
+			added = at
+			tree, again = parser.ParseWithConfig(masked, nil)
+		}
+		if again != nil {
+			return nil, l.grammar(err)
+		}
 	}
-	tr := &translator{src: src, l: l, d: d}
+	tr := &translator{src: src, l: l, d: d, added: added}
 	n := tr.node(tree.Node)
 	if tr.err != nil {
 		return nil, tr.err
 	}
 	return n, nil
+}
+
+// mapBodies is the masked source with parentheses around the maps that are
+// arguments of calls, which expr's grammar would take for a closure's braces:
+// map(x, {"key": .key}). at are the offsets in it of what was added.
+func (l *lexed) mapBodies() (masked string, at []int) {
+	puts := map[int]string{} // by offset in the masked source
+	for i := 1; i+2 < len(l.toks); i++ {
+		t := l.toks[i]
+		if before := l.toks[i-1].text; t.text != "{" || before != "," && before != "(" || l.toks[i+2].text != ":" || l.toks[i+1].kind != tokString && l.toks[i+1].kind != tokIdent {
+			continue
+		}
+		for _, end := range l.toks[i+1:] {
+			if end.kind == tokClose && end.depth <= t.depth {
+				puts[t.off-l.start] += "("
+				puts[end.end-l.start] = ")" + puts[end.end-l.start]
+				break
+			}
+		}
+	}
+	var out strings.Builder
+	for i := range len(l.masked) + 1 {
+		for _, c := range puts[i] {
+			at = append(at, out.Len())
+			out.WriteRune(c)
+		}
+		if i < len(l.masked) {
+			out.WriteByte(l.masked[i])
+		}
+	}
+	return out.String(), at
 }
 
 // grammar words an error of expr's parser.
@@ -162,6 +201,8 @@ type translator struct {
 	l   *lexed
 	d   dialect
 	err *perr
+
+	added []int // offsets in what was parsed of characters that the source does not have
 }
 
 func (tr *translator) fail(off int, hint, format string, args ...any) node {
@@ -171,7 +212,10 @@ func (tr *translator) fail(off int, hint, format string, args ...any) node {
 	return &litNode{at: at(off)}
 }
 
-func (tr *translator) off(n ast.Node) at { return at(tr.l.start + n.Location().From) }
+func (tr *translator) off(n ast.Node) at {
+	from := n.Location().From
+	return at(tr.l.start + from - sort.SearchInts(tr.added, from))
+}
 
 // depth is the bracket depth of the token at an offset.
 func (tr *translator) depth(off at) int {

@@ -317,7 +317,7 @@ func (s *static) path(n node, guarded bool) Type {
 		for i, m := range members {
 			path += "." + m
 			next, ok := s.field(t, m)
-			if !ok && !guarded && !s.proven.has(path) {
+			if !ok && (!guarded || t.misspells(m)) && !s.proven.has(path) {
 				s.noMember(n, len(members)-1-i, t, m)
 				return Any
 			}

@@ -54,6 +54,14 @@ func (s *static) call(n *callNode) Type {
 		return Type{Kind: KList | KNull, Elem: &Type{Kind: KString}}
 	case "keys", "split", "splitlines", "lines", "varnames", "sequence", "fileglob", "splitext":
 		return ListOf(Of(KString))
+	case "dict2items":
+		if len(args) == 1 {
+			val := Any
+			if args[0].Elem != nil && len(args[0].Fields) == 0 {
+				val = *args[0].Elem
+			}
+			return ListOf(Record(map[string]Type{"key": Of(KString), "value": val}))
+		}
 	case "range":
 		return ListOf(Of(KInt))
 	case "map":

@@ -3,6 +3,7 @@ package expr
 import (
 	"strings"
 
+	"github.com/mxplay/mxplay/runner/source"
 	"github.com/mxplay/mxplay/runner/value"
 )
 
@@ -81,12 +82,12 @@ func article(name string) string {
 // Type is what is known of a value before it is there. The zero Type is
 // nothing known.
 type Type struct {
-	Kind   Kind            // 0: any
-	Fields map[string]Type // of a map: what is known of its members
-	Closed bool            // of a map: it has no members but Fields
-	Words  []string        // all that a text may be; nil: any
-	Near   []string        // all that the definitions of a variable give; a text that is almost one of them is a slip
-	Elem   *Type           // of a list (its items) or a map (members beyond Fields); nil: any
+	Kind   Kind                  // 0: any
+	Fields map[string]Type       // of a map: what is known of its members
+	Closed bool                  // of a map: it has no members but Fields
+	Words  []string              // all that a text may be; nil: any
+	Near   map[string]source.Pos // all that the definitions of a variable give; a text that is almost one of them is a slip
+	Elem   *Type                 // of a list (its items) or a map (members beyond Fields); nil: any
 }
 
 // Any is the type of what nothing is known of.

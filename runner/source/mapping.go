@@ -35,7 +35,9 @@ func (c *converter) mapping(n *Node, y *yaml.Node, depth int) {
 		if !ok {
 			continue
 		}
-		if j, twice := seen[key]; twice {
+		if j, twice := seen[key]; twice && c.emptied(n, j, kp) {
+			continue
+		} else if twice {
 			c.fail(kp, "key %q stands twice in this map, first in line %d", key, n.Fields[j].KeyPos.Line)
 			continue
 		}
@@ -60,6 +62,18 @@ func (c *converter) template(n *Node, y, k, v *yaml.Node) bool {
 		return false
 	}
 	c.fail(n.Pos, "a value that begins with {{ must be quoted").WithHint("quote it: %s", quoteLine(line, n.Pos.Col))
+	return true
+}
+
+// emptied refuses, in place of a key that stands twice, the key right before
+// it that has lost what stood below it: it stands too far to the right.
+func (c *converter) emptied(n *Node, first int, at Pos) bool {
+	last := n.Fields[len(n.Fields)-1]
+	if len(n.Fields)-1 <= first || !last.Value.IsNull() || last.Value.Raw != "" || last.KeyPos.Col != at.Col {
+		return false
+	}
+	c.fail(last.KeyPos, "nothing stands below %s, and %s, which follows it, stands twice in this map", last.Key, n.Fields[first].Key).
+		WithHint("check the indentation of %s: what belongs to it begins further to the right", last.Key)
 	return true
 }
 

@@ -1,6 +1,9 @@
 package source
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // DidYouMean is the candidate that the word most likely meant; "" if none is near.
 func DidYouMean(word string, candidates []string) string {
@@ -51,6 +54,9 @@ func Misspelt(a, b string) bool {
 	if strings.TrimRight(string(y), "s") == strings.TrimRight(string(x), "s") {
 		return false
 	}
+	if len(x) == len(y) && enumerated(x, y) {
+		return false
+	}
 	digits := func(r rune) rune {
 		if r >= '0' && r <= '9' {
 			return -1
@@ -58,6 +64,17 @@ func Misspelt(a, b string) bool {
 		return r
 	}
 	return strings.Map(digits, string(x)) != strings.Map(digits, string(y))
+}
+
+// enumerated tells whether two words differ in a letter that stands alone, as in disk_a and disk_b.
+func enumerated(a, b []rune) bool {
+	for i := range a {
+		if a[i] != b[i] {
+			alone := func(j int) bool { return j < 0 || j >= len(a) || !unicode.IsLetter(a[j]) && !unicode.IsDigit(a[j]) }
+			return alone(i-1) && alone(i+1)
+		}
+	}
+	return false
 }
 
 // distance is the number of letters to insert, drop, replace or swap with

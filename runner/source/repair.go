@@ -30,7 +30,7 @@ var (
 	colonStuck = regexp.MustCompile(`^( *(?:- )?["']?[A-Za-z_][\w.-]*["']?) ?:([^\s:/].*)$`)
 	colonTail  = regexp.MustCompile(`^( *(?:- )?[A-Za-z_][\w.-]*:)\s*([^\s\w"'\]}|>]\S?)$`)
 	junkBefore = regexp.MustCompile(`^( *)(?:[^\s\w"'#-]|\w(?: |-))`)
-	blockHead  = regexp.MustCompile(`^( *(?:- )?[A-Za-z_][\w.-]*: *)(\S{1,2})$`)
+	blockHead  = regexp.MustCompile(`^( *(?:- )*(?:[A-Za-z_][\w.-]*: *|- +))(\S{1,2})$`)
 	bareValue  = regexp.MustCompile(`^( *(?:- )?(?:[A-Za-z_][\w.-]*: +)?)([^\s"'].*)"$`)
 	hidden     = regexp.MustCompile(`^( *)#( *(?:- )?[A-Za-z_][\w.-]*:(?: .*)?)$`)
 )
@@ -109,13 +109,13 @@ func (d *diagnosis) meantLines(lines []string, i int) []repaired {
 		}
 	}
 	if m := blockHead.FindStringSubmatch(text); m != nil && strings.ContainsAny(m[2], "|>-+") {
-		add(m[1]+">-", len(m[1]), "the lines below belong to no block of text, which begins with | or >", strings.TrimSpace(m[1])+" >-")
+		add(strings.TrimRight(m[1], " ")+" >-", len(m[1]), "the lines below belong to no block of text, which begins with | or >", strings.TrimSpace(m[1])+" >-")
 	}
 	if m := colonTail.FindStringSubmatch(text); m != nil {
 		add(m[1], strings.LastIndex(text, m[2]), "a value stands behind the colon of a key that has lines below it", "take it away: "+strings.TrimSpace(m[1]))
 	}
 	out = append(out, oddQuotes(text)...)
-	if m := junkBefore.FindString(text); m != "" && !strings.ContainsAny(text, "]}") {
+	if m := junkBefore.FindString(text); m != "" && !(strings.ContainsAny(m, "[{") && strings.ContainsAny(text, "]}")) {
 		col := indentOf(text)
 		rest := text[:col] + " " + text[col+1:]
 		add(rest, col, "a character too many stands before this key", strings.TrimSpace(rest))
@@ -126,49 +126,52 @@ func (d *diagnosis) meantLines(lines []string, i int) []repaired {
 	return append(out, oddIndent(lines, i, text)...)
 }
 
-// oddQuotes are the repairs of a line with an odd number of double quotes, or two in a row.
+// oddQuotes are the repairs of a line with an odd number of double quotes.
 func oddQuotes(text string) (out []repaired) {
+	if strings.Count(text, `"`)%2 == 0 {
+		return nil
+	}
 	add := func(text string, col int, msg string) {
 		out = append(out, repaired{text, col, msg, strings.TrimSpace(text)})
-	}
-	for off := 0; ; {
-		i := strings.Index(text[off:], `""`)
-		if i < 0 {
-			break
-		}
-		i += off
-		add(text[:i]+text[i+1:], i, "a quote too many")
-		off = i + 2
-	}
-	if strings.Count(text, `"`)%2 == 0 {
-		return out
 	}
 	if m := bareValue.FindStringSubmatch(text); m != nil {
 		add(m[1]+`"`+m[2]+`"`, len(m[1]), "the quote that opens this value is missing")
 	}
-	add(text+`"`, len(text), "a quote is not closed on its line")
-	return out
-}
-
-// neighbours are the indents of the lines around that say something.
-func neighbours(lines []string, i int) (out []int) {
-	for _, step := range []int{1, -1} {
-		for j := i + step; j >= 0 && j < len(lines); j += step {
-			t := strings.TrimSpace(lines[j])
-			if t == "" || t[0] == '#' {
-				continue
-			}
-			n := indentOf(lines[j])
-			if out = append(out, n); strings.HasPrefix(t, "- ") {
-				out = append(out, n+2)
-			}
-			if step < 0 && strings.HasSuffix(t, ":") {
-				out = append(out, out[len(out)-1]+stepOf(lines))
-			}
-			break
+	if i := strings.Index(text, "{{"); i > 0 && text[i-1] != '"' {
+		add(text[:i]+`"`+text[i:], i, "the quote that opens this value is missing")
+	}
+	add(text+`"`, strings.LastIndexByte(text, '"'), "a quote is not closed on its line")
+	for i := range len(text) {
+		if text[i] == '"' && (i+1 < len(text) && text[i+1] == '"' || i == strings.IndexByte(text, '"')) {
+			add(text[:i]+text[i+1:], i, "a quote too many")
 		}
 	}
 	return out
+}
+
+// neighbours are the indents that a line may have been meant to have, by those around it.
+func neighbours(lines []string, i int) (out []int) {
+	this := line{text: lines[i]}
+	dash := this.begins() - this.indent()
+	step := stepOf(lines)
+	for _, dir := range []int{1, -1} {
+		l, ok := next(lines, i, dir)
+		if !ok {
+			continue
+		}
+		n := l.indent() - 1
+		out = append(out, n, l.begins()-1)
+		if dir < 0 && (strings.HasSuffix(l.text, ":") || blockEnds.MatchString(l.text)) {
+			out = append(out, l.begins()-1+step)
+		}
+		if dir > 0 && dash > 0 {
+			out = append(out, n-dash)
+		}
+		if dir > 0 && strings.HasSuffix(strings.TrimRight(lines[i], "\r\n "), ":") {
+			out = append(out, n-step)
+		}
+	}
+	return append(out, 0)
 }
 
 // oddIndent are the repairs of a line whose indentation fits nothing around it.
@@ -199,10 +202,24 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
+var blockEnds = regexp.MustCompile(`:\s*[|>][-+0-9]*\s*$`)
+
+// next is the next line that says something, in a direction.
+func next(lines []string, i, step int) (line, bool) {
+	for j := i + step; j >= 0 && j < len(lines); j += step {
+		if t := strings.TrimSpace(lines[j]); t != "" && t[0] != '#' {
+			return line{text: strings.TrimRight(lines[j], "\r\n ")}, true
+		}
+	}
+	return line{}, false
+}
+
 // strangeIndent tells whether a line stands where hardly another one does: in
-// an odd column of a text with even ones, or not right below the key it belongs to.
+// an odd column of a text with even ones, not right below the key it belongs
+// to, or in another column than both its neighbours.
 func strangeIndent(lines []string, i int) bool {
-	n := indentOf(lines[i])
+	this := line{text: strings.TrimRight(lines[i], "\r\n ")}
+	n, begins := this.indent()-1, this.begins()-1
 	odd, all := 0, 0
 	for _, l := range lines {
 		if m := indentOf(l); m > 0 && strings.TrimSpace(l) != "" {
@@ -213,18 +230,30 @@ func strangeIndent(lines []string, i int) bool {
 	if n%2 == 1 && odd*4 < all {
 		return true
 	}
-	for j := i - 1; j >= 0; j-- {
-		t := strings.TrimSpace(lines[j])
-		if t == "" || t[0] == '#' {
-			continue
+	step := stepOf(lines)
+	above, hasAbove := next(lines, i, -1)
+	below, hasBelow := next(lines, i, 1)
+	entry := begins > n
+	if hasAbove && (strings.HasSuffix(above.text, ":") || blockEnds.MatchString(above.text)) {
+		if from := above.begins() - 1; n != from+step && !(n == from && entry) {
+			return true
 		}
-		if !strings.HasSuffix(t, ":") {
-			return false
-		}
-		begins := line{text: strings.TrimRight(lines[j], "\r\n")}.begins() - 1
-		return n != begins+stepOf(lines) && !(n == begins && strings.HasPrefix(strings.TrimSpace(lines[i]), "- "))
 	}
-	return false
+	if !hasAbove && n > 0 && !strings.HasPrefix(this.text, "---") {
+		return true
+	}
+	if !hasBelow {
+		return false
+	}
+	to := below.indent() - 1
+	belowEntry := below.begins()-1 > to
+	switch {
+	case strings.HasSuffix(this.text, ":"):
+		return to > begins && to != begins+step
+	case entry:
+		return !belowEntry && (to == n || to > begins && !blockEnds.MatchString(this.text))
+	}
+	return hasAbove && !entry && !belowEntry && above.begins() == below.begins() && to != n
 }
 
 // stepOf is by how many columns the lines below a key are indented, mostly.
