@@ -281,7 +281,7 @@ func (x *explainer) ofRun(name string, e *Explanation) {
 			return
 		}
 	}
-	if slices.Contains(connectionVars, name) || slices.ContainsFunc(e.Settings, func(s Setting) bool { return s.level == expr.Magic }) {
+	if slices.Contains(connectionVars, name) || slices.ContainsFunc(e.Settings, func(s Setting) bool { return s.level == expr.Magic || s.Name == ownName }) {
 		return
 	}
 	if _, ok := magicTypes()[name]; ok {

@@ -105,10 +105,13 @@ func groupHosts(inv *inventory.Inventory) *value.Map {
 	return m
 }
 
+// ownName is the layer of ownDefaults, as mxplay vars shows it.
+const ownName = "mxplay itself"
+
 // ownDefaults are variables that mxplay gives a value for as long as nothing else does.
 func ownDefaults() *expr.Layer {
 	l := defs(expr.RoleDefaults, map[string]value.Value{"ansible_managed": "Managed by mxplay: what you change here is lost"})
-	l.Name = "mxplay itself"
+	l.Name = ownName
 	return l
 }
 

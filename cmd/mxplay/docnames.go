@@ -137,6 +137,9 @@ func (r *reference) unknown(kind, name string) error {
 		names = r.namesOf(kind)
 		err = source.Errorf(source.Pos{}, "nothing of the %s is called %s", kind, name)
 	}
+	if what := playbook.Instead(name); what != "" {
+		return err.WithHint("%s", what)
+	}
 	if near := source.DidYouMean(name, names); near != "" {
 		return err.WithHint("did you mean %s?", near)
 	}

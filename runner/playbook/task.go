@@ -218,6 +218,19 @@ var foreign = map[string]string{
 	"user_info": "command: getent with read_only: true", "lvol": "command with lvcreate and creates", "filesystem": "command with mkfs and creates", "parted": "command with parted", "selinux": "command with setenforce", "firewalld": "command with firewall-cmd",
 }
 
+// Instead is what to write here for a word of Ansible's that has another name,
+// or none; "" when it is no such word.
+func Instead(name string) string {
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	if foreign[last] != "" {
+		return "use " + foreign[last]
+	}
+	if strings.HasPrefix(name, "with_") {
+		return "it is written as loop; where it stands, the error shows how"
+	}
+	return ""
+}
+
 // bare is a module's name without the collection that stands for what is built in.
 func bare(key string) string {
 	for _, prefix := range []string{"ansible.builtin.", "ansible.legacy."} {
