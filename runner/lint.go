@@ -28,6 +28,9 @@ func LintRules() []LintRule {
 		{"unused-variable", "a variable of a play, role or task that nothing reads"},
 		{"unused-handler", "a handler that nothing notifies"},
 		{"unreachable", "a task that can never run: its condition is always false, or an end_play or fail stands before it"},
+		{"tags", "a task that its tags keep from running: always beside never, or never with no other tag to ask for it by"},
+		{"unnamed", "a task without a name, which the output can only call by its module"},
+		{"unknown-variable", "a variable ansible_... that mxplay gives no meaning"},
 		{"braces", "{{ }} around a condition, which is an expression already"},
 		{"foreign-default", "a role that reads another role's defaults without declaring the variable"},
 		{"some-hosts", "a variable that only some hosts of the play have"},
@@ -70,7 +73,15 @@ func (c *compiler) lint() {
 			l.at("braces", e.Pos(), "a condition needs no {{ }}").WithHint("write it without")
 		}
 	}
+	for _, e := range c.strange {
+		l.add("unknown-variable", e)
+	}
 	for _, t := range c.tasks {
+		if t.ends || t.spec != nil {
+			continue
+		}
+		l.tags(t)
+		l.unnamed(t)
 		l.spelling(t)
 		l.command(t)
 		l.secrets(t)
@@ -127,6 +138,32 @@ func (l *lint) unused() {
 	for _, x := range c.levels {
 		layer(x, "which is set here")
 	}
+}
+
+// tags finds tasks that their tags keep from ever running, or nearly so.
+func (l *lint) tags(t *task) {
+	if t.handler || !slices.Contains(t.tags, "never") {
+		return
+	}
+	words := slices.DeleteFunc(slices.Clone(t.tags), func(s string) bool { return s == "never" || s == "always" || s == "" })
+	switch {
+	case slices.Contains(t.tags, "always"):
+		l.at("tags", t.src.Pos, "the tags always and never contradict each other: this task runs always").WithHint("take one of them out")
+	case len(words) == 0:
+		l.at("tags", t.src.Pos, "this task has the tag never and no other by which -t could ask for it").WithHint("give it another: tags: [never, cleanup]")
+	}
+}
+
+// unnamed finds tasks without a name that do something of their own.
+func (l *lint) unnamed(t *task) {
+	if t.name != nil || t.block || t.handler || t.mod == nil || t.src.ModulePos.IsZero() {
+		return
+	}
+	switch t.mod.Name {
+	case "debug", "assert", "fail", "set_fact", "include_vars", "pause", "add_host", "group_by":
+		return // they touch no host
+	}
+	l.at("unnamed", t.src.Pos, "this task has no name").WithHint("name: what is so when it has run")
 }
 
 // handlers finds those that nothing notifies.

@@ -256,6 +256,8 @@ func (c *compiler) connectionVar(name string, d *expr.Def) {
 	}
 	if near := source.DidYouMean(name, connectionVars); near != "" {
 		c.errs.Add(d.Pos, source.Errorf(d.Pos, "no variable is called %s", name).WithHint("did you mean %s?", near))
+	} else if c.p.opts.Lint && strings.HasPrefix(name, "ansible_") {
+		c.strange = append(c.strange, source.Errorf(d.Pos, "mxplay gives the variable %s no meaning", name).WithHint("variables of your own have another beginning; mxplay doc connection lists those with a meaning"))
 	}
 }
 
