@@ -1,6 +1,7 @@
 package playbook
 
 import (
+	"maps"
 	"sort"
 	"strings"
 
@@ -206,7 +207,7 @@ var foreign = map[string]string{
 	"expect": "command with stdin", "win_copy": "copy", "win_command": "command",
 	"gather_facts": "setup",
 	"synchronize":  "copy, or command with rsync and delegate_to: localhost", "ini_file": "lineinfile with regexp, or template",
-	"xml": "template", "json_patch": "json", "yaml_file": "yaml", 
+	"xml": "template", "json_patch": "json", "yaml_file": "yaml",
 	"unarchive": "get_url or copy, then command with tar and creates", "archive": "command with tar and creates", "subversion": "command with svn and creates",
 	"pip": "command with pip and creates", "npm": "command with npm and creates", "gem": "command with gem and creates", "make": "command with make", "composer": "command with composer and creates",
 	"at": "command with systemd-run", "mount": "a .mount unit with copy and systemd",
@@ -364,3 +365,6 @@ func (l *load) meta(t *Task, f source.Field) {
 	}
 	t.Meta = word
 }
+
+// ForeignModules are the modules of Ansible whose work another one does here, with what to use.
+func ForeignModules() map[string]string { return maps.Clone(foreign) }
