@@ -224,11 +224,13 @@ func callSequence(c *call) (value.Value, error) {
 	if !hasEnd || stride == 0 {
 		return nil, c.errorf("it needs end= or count=, and a stride that is not 0")
 	}
-	out := value.List{}
-	for i := start; stride > 0 && i <= end || stride < 0 && i >= end; i += stride {
-		if err := c.spend(2); err != nil {
+	if n := (float64(end) - float64(start)) / float64(stride); n > 0 {
+		if err := c.spend(int(min(8*n, maxSteps+1))); err != nil {
 			return nil, err
 		}
+	}
+	out := value.List{}
+	for i := start; stride > 0 && i <= end || stride < 0 && i >= end; i += stride {
 		one := *c
 		one.args = []value.Value{format, i}
 		s, err := printf(&one)
