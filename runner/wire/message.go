@@ -18,7 +18,7 @@ type Hello struct {
 	Dir     string        `json:"dir"`  // where the agent lies and large content is put
 	Arch    string        `json:"arch"` // GOARCH it was built for
 	Facts   modules.Facts `json:"facts"`
-	Boot    string        `json:"boot"` // another one each time the host starts
+	Boot    string        `json:"boot"`              // another one each time the host starts
 	Pending []Pending     `json:"pending,omitempty"` // what earlier runs left
 }
 
