@@ -232,10 +232,10 @@ var (
 	bareWords = regexp.MustCompile(`(?:when|until|that|loop|failed_when|changed_when|break_when)(?:/\d+)?$`)
 )
 
-// freeKeys are maps whose keys only the program that is configured knows, or
-// that are names of the user's own: no reader of a playbook can tell that one
+// freeKeys are maps whose keys only the program that is configured knows
+// (Synapse's settings, and the specs that declare them), or that are names of the user's own: no reader of a playbook can tell that one
 // is misspelt, nor can the engine.
-var freeKeys = regexp.MustCompile(`(?m)^\w+\.yml/\d+/loop/\d+/data/|^main\.yml/synapse_database/|/users/\w*$|/questions/|^hosts\.yml/.*/hosts/[^/]*$`)
+var freeKeys = regexp.MustCompile(`(?m)^\w+\.yml/\d+/loop/\d+/data/|^main\.yml/synapse_\w+/|^argument_specs\.yml/argument_specs/main/options/\w+/options/|/users/\w*$|/questions/|^hosts\.yml/.*/hosts/[^/]*$`)
 
 // texts are the literals in an expression: letters of a text, as anywhere else.
 var texts = regexp.MustCompile(`"[^"]*"|'[^']*'`)
