@@ -107,12 +107,16 @@ func (b *batch) round(ctx context.Context, t *task, hs []*host) {
 	}
 	for _, h := range hurt {
 		h.failed, h.rescuing = false, false
-		h.env.Set(expr.Magic, "ansible_failed_task", h.failedTask, nil, false)
-		h.env.Set(expr.Magic, "ansible_failed_result", h.failedResult, h.failedTaint, false)
+		h.tellFailure()
 	}
 	if len(hurt) > 0 {
 		b.exec(ctx, t.rescue, hurt)
 		b.drain(ctx, hurt)
+	}
+	for _, h := range hurt {
+		if h.failed && t.rescued {
+			h.tellFailure() // a rescue around this one has to do with it, and this always knows it already
+		}
 	}
 	if len(t.always) == 0 {
 		return
@@ -131,6 +135,12 @@ func (b *batch) round(ctx context.Context, t *task, hs []*host) {
 	for _, h := range rest {
 		h.failed = h.failed || was[h] && !h.cleared
 	}
+}
+
+// tellFailure sets what rescue and always know of the task that failed.
+func (h *host) tellFailure() {
+	h.env.Set(expr.Magic, "ansible_failed_task", h.failedTask, nil, false)
+	h.env.Set(expr.Magic, "ansible_failed_result", h.failedResult, h.failedTaint, false)
 }
 
 // bringing is what an include brings in, and the hosts that it does so for.
