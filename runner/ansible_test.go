@@ -40,7 +40,7 @@ var only = flag.String("only", "", "record only cases whose path holds this")
 //
 //	ansible.sub  lines "ours => Ansible's", where the two spell an expression differently
 //	want         what ansible-playbook did
-//	differs      why mxplay does something else on purpose
+//	differs      NAME: why mxplay does something else on purpose; DIFFERENCES.md has the name
 //	mxplay       what it does then
 //
 // Both know the module act of the kit; no host is real, and one with
@@ -73,6 +73,43 @@ func TestAnsible(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, c.text("mxplay"))
 			}
 		})
+	}
+}
+
+// TestDifferences: each difference that a case shows is named in the reference, and no other is.
+func TestDifferences(t *testing.T) {
+	page, err := os.ReadFile("DIFFERENCES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	table, _, _ := strings.Cut(string(page), "What no such case can show")
+	for line := range strings.Lines(table) {
+		if cells := strings.Split(line, "|"); len(cells) > 3 {
+			named[strings.TrimSpace(cells[1])] = false
+		}
+	}
+	delete(named, "name")
+	delete(named, "---")
+	paths, err := filepath.Glob("testdata/ansible/*/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no cases", err)
+	}
+	for _, path := range paths {
+		reason := readAnsibleCase(t, path).text("differs")
+		if reason == "" {
+			continue
+		}
+		name, _, _ := strings.Cut(reason, ":")
+		if _, ok := named[name]; !ok {
+			t.Errorf("%s: DIFFERENCES.md does not name %q", path, name)
+		}
+		named[name] = true
+	}
+	for name, shown := range named {
+		if !shown {
+			t.Errorf("DIFFERENCES.md: no case shows %s", name)
+		}
 	}
 }
 

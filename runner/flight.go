@@ -182,6 +182,9 @@ func (h *host) mustWait(t *task) bool {
 // prepare evaluates everything that the task says, for each item.
 func (f *flight) prepare() error {
 	t, h := f.t, f.h
+	if h.unread != nil {
+		return h.unread
+	}
 	if err := f.modes(); err != nil {
 		return err
 	}

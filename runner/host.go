@@ -34,7 +34,8 @@ type host struct {
 	maybeHandler string
 	memory       atomic.Pointer[memory] // of the handlers that were notified; nil before the first connection
 
-	touched                    bool // the run has begun with it
+	unread                     error // why its variables could not be read whole; of one that a task added, as others are read before the run
+	touched                    bool  // the run has begun with it
 	failed, unreachable, ended bool
 	cleared                    bool              // meta: clear_host_errors came in an always
 	rescuing                   bool              // its failure goes to a rescue
@@ -81,11 +82,10 @@ func (h *host) prepare(dir string) {
 	h.dir = dir
 	layers := []*expr.Layer{ownDefaults(), h.run.p.extra}
 	ls, err := h.run.p.inv.Layers(h.inv, dir)
-	if err == nil {
-		for _, l := range ls {
-			layers = append(layers, h.run.p.invLayer(l))
-		}
+	for _, l := range ls {
+		layers = append(layers, h.run.p.invLayer(l))
 	}
+	h.unread = err
 	layers = append(layers, h.magicLayer())
 	h.env = h.run.vars.Host(h.name, layers...)
 }

@@ -53,13 +53,6 @@ func (c *compiler) magicNames() {
 	}
 }
 
-// connectionVars are read by the engine; an expression may read them where the inventory sets them.
-var connectionVars = []string{
-	"ansible_host", "ansible_port", "ansible_user", "ansible_connection", "ansible_password", "ansible_ssh_pass",
-	"ansible_ssh_private_key_file", "ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_become", "ansible_become_user",
-	"ansible_become_method", "ansible_become_password", "ansible_become_pass", "ansible_become_flags", "ansible_become_exe", "ansible_agent_dir",
-}
-
 // specType is the type of what a spec describes, private fields left out.
 func specType(s *modules.Spec) expr.Type {
 	fields := map[string]expr.Type{}

@@ -2,15 +2,6 @@ package playbook
 
 import "sort"
 
-// connectionVars are the variables of a host that say how to reach it.
-var connectionVars = map[string]string{
-	"ansible_host": "the name or address to connect to", "ansible_port": "the port to connect to", "ansible_user": "the account to log in as",
-	"ansible_connection": "ssh or local", "ansible_password": "the password to log in with", "ansible_ssh_private_key_file": "the key to log in with",
-	"ansible_ssh_common_args": "further words for ssh, such as -J bastion", "ansible_become": "work as another account",
-	"ansible_become_user": "the account to work as, root unless given", "ansible_become_method": "sudo, su or doas",
-	"ansible_become_password": "the password of the become method", "ansible_agent_dir": "the folder on the host that holds the agent",
-}
-
 func (s *schemaMaker) inventory() object {
 	return object{
 		"type": []string{"object", "null"}, "errorMessage": "an inventory is a map of groups: all: {hosts: ...}",
@@ -25,8 +16,8 @@ func (s *schemaMaker) inventory() object {
 
 func (s *schemaMaker) group() object {
 	vars := object{}
-	for name, doc := range connectionVars {
-		vars[name] = object{"description": doc}
+	for _, v := range ConnectionVariables() {
+		vars[v.Name] = object{"description": v.Doc}
 	}
 	open := object{"type": []string{"object", "null"}, "properties": vars, "errorMessage": "variables are a map"}
 	names := func(doc string, of object) object {
