@@ -106,7 +106,14 @@ func constantText(n *source.Node) (string, bool) {
 
 // addFacts adds the facts that tasks bring to those that every host has.
 func (c *compiler) addFacts(types map[string]expr.Type) {
-	all := types[factsField]
+	if len(c.facts) == 0 && !c.openFacts {
+		return
+	}
+	all, ok := types[factsField]
+	if !ok { // of a late include, whose names stand beside those that were known
+		all = magicTypes()[factsField]
+		types[factsField] = all
+	}
 	for name, t := range c.facts {
 		all.Fields[name] = t
 		if _, ok := types[name]; !ok {
