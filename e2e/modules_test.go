@@ -3,8 +3,12 @@
 package e2e
 
 import (
+	"archive/zip"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -129,14 +133,39 @@ adm mods mods-sys
 }
 
 func daily(s *stage) {
-	s.reaches("daily", "state=present")
+	archive := archives(s.t)
+	s.reaches("daily", "state=present", "archive="+archive)
 	got := sh(s.t, s.l, s.host, `cat /srv/daily/c.conf; readlink /etc/localtime; hostname; cat /etc/hostname; cut -d' ' -f1,2,4 /home/daily/.ssh/authorized_keys
-		stat -c '%a %U:%G' /home/daily/.ssh /home/daily/.ssh/authorized_keys; cat /etc/sysctl.d/60-daily.conf; cat /srv/daily/main/f /srv/daily/tag/f /srv/daily/script /srv/daily/whole; grep -c . /srv/daily/trees; cat /etc/cron.d/daily; crontab -l -u daily; crontab -l`)
+		stat -c '%a %U:%G' /home/daily/.ssh /home/daily/.ssh/authorized_keys; cat /etc/sysctl.d/60-daily.conf; cat /srv/daily/main/f /srv/daily/tag/f /srv/daily/script /srv/daily/whole; grep -c . /srv/daily/trees; cd /srv/daily; find un un-zip un-remote -printf '%P %m %u %g\n' | LC_ALL=C sort; cat /etc/cron.d/daily; crontab -l -u daily; crontab -l`)
 	if want := "one\nthree\n/usr/share/zoneinfo/Europe/Vienna\ndaily\ndaily\nno-pty ssh-ed25519 daily@example.org\n700 daily:daily\n600 daily:daily\nnet.ipv4.conf.lo.log_martians=1\nkernel.ostype=Linux\n2\n1\ndaily.sh\n/srv/daily\n3\n/srv/daily/script\ntwo words\n5\none\ntwo\n--\none\ntwo\n1\n" +
+		" 755 root root\n 755 root root\n 755 root root\nreadme 644 daily root\nreadme 644 root root\nsub 755 daily daily\nsub 755 daily root\nsub 755 root root\n" +
+		"sub/empty 644 daily daily\nsub/empty 644 daily root\nsub/run.sh 755 daily daily\nsub/run.sh 755 daily root\nsub/run.sh 755 root root\n" +
 		"MAILTO=\"ops@example.org\"\n#Ansible: a dump\n30 3 * * * daily /bin/true\n#Ansible: a job of its own\n@reboot /bin/true\n#Ansible: of root\n#*/5 * * * * /bin/true"; got != want {
 		s.t.Errorf("on the host:\n%s\nwant:\n%s", got, want)
 	}
-	s.reaches("daily", "state=absent")
+	// what somebody changed comes back, and only the owner is set where only that differs
+	sh(s.t, s.l, s.host, "echo x >/srv/daily/un/sub/run.sh; rm /srv/daily/un-remote/sub/run.sh; chown root /srv/daily/un/readme; chmod 600 /srv/daily/un-zip/readme")
+	s.reaches("daily", "state=present", "archive="+archive)
+	s.reaches("daily", "state=absent", "archive="+archive)
+}
+
+// archives makes a tar and a zip of the folder tree; the name without what follows the dot.
+func archives(t *testing.T) string {
+	t.Helper()
+	base := filepath.Join(t.TempDir(), "archive")
+	tree := abs(t, "testdata/modules")
+	if out, err := exec.Command("tar", "-C", tree, "--owner=daily:4711", "--group=0", "-czf", base+".tar.gz", "tree").CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v\n%s", err, out)
+	}
+	f, err := os.Create(base + ".zip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := zip.NewWriter(f)
+	if err := errors.Join(w.AddFS(os.DirFS(filepath.Join(tree, "tree"))), w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return base
 }
 
 func units(s *stage) {

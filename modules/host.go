@@ -175,6 +175,9 @@ type Content struct {
 	Inline []byte `json:"inline,omitempty"`
 	// Args is what followed the name of a script, as it was written.
 	Args string `json:"args,omitempty"`
+	// List is, of an archive, content that says what is in it: an Entry in JSON a line. The archive's own bytes are
+	// a tar, compressed with gzip, whatever the file on the controller is.
+	List *Content `json:"list,omitempty"`
 	// Dir tells that it is a folder, which has no bytes of its own. Tree is all
 	// that is below it, a folder before what it holds; the Name of each is its
 	// path below the folder.
@@ -184,6 +187,9 @@ type Content struct {
 
 // Files are the contents with bytes: c itself, or those of a folder.
 func (c Content) Files() []Content {
+	if c.List != nil {
+		return []Content{c, *c.List}
+	}
 	if !c.Dir {
 		return []Content{c}
 	}
@@ -194,6 +200,22 @@ func (c Content) Files() []Content {
 		}
 	}
 	return out
+}
+
+// Entry is a file, directory or link of an archive.
+type Entry struct {
+	Name   string `json:"n"` // below the directory that it is unpacked in
+	Kind   string `json:"k"` // file, directory or link, as in Info
+	Mode   uint32 `json:"m"`
+	Owner  string `json:"o,omitempty"` // name, where the archive has one
+	Group  string `json:"g,omitempty"`
+	UID    int    `json:"u,omitempty"`
+	GID    int    `json:"i,omitempty"`
+	Owned  bool   `json:"w,omitempty"` // the archive says who owns it
+	Size   int64  `json:"s,omitempty"`
+	Hash   string `json:"h,omitempty"` // SHA-256 of a file
+	Target string `json:"t,omitempty"` // of a link
+	Mtime  int64  `json:"d,omitempty"` // seconds since 1970
 }
 
 // User is an account.

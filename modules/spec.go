@@ -31,7 +31,7 @@ type Type struct {
 	Elem   *Type // of a list's items or a map's values
 	Struct *Spec // of a struct
 	// From says where a content comes from: "file" (a file's bytes), "script" (the same, with what follows its name
-	// in Args), "template" (a template file, rendered),
+	// in Args), "archive" (its members, packed anew, with their List), "template" (a template file, rendered),
 	// "text" (the argument itself), "yaml" or "json" (a data structure, written out).
 	From string
 	// Remote names a boolean argument beside a content: where that is true, the value is a path on the host and

@@ -199,7 +199,7 @@ func (c *compiler) moduleDefaults(t *task) []source.Field {
 // content finds the file of a constant src, and parses it when it is a template.
 func (c *compiler) content(t *task, a *arg, v value.Value) error {
 	from := a.field.Type.From
-	if from != "file" && from != "template" && from != "script" {
+	if from != "file" && from != "template" && from != "script" && from != "archive" {
 		return nil
 	}
 	name, ok := v.(string)

@@ -114,6 +114,9 @@ func (h *host) fileContent(t *task, a *arg, env *expr.Env, name string, plain ma
 	if info.IsDir() {
 		return nil, fmt.Errorf("%s is a folder", name)
 	}
+	if from == "archive" {
+		return h.archive(f.path, plain)
+	}
 	m := &made{}
 	if f.tmpl != nil {
 		env = env.With(h.templateVars(f.path, plain))

@@ -120,6 +120,7 @@ type run struct {
 	cache   *expr.Cache
 	dialer  dialer
 	store   *store
+	packs   packs
 	key     []byte
 	slots   chan struct{}
 	dirs    []string                // where file() and its kin look: beside the playbook

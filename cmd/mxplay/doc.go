@@ -378,6 +378,10 @@ func typeText(t modules.Type) string {
 			return "file on the controller"
 		case "template":
 			return "template on the controller"
+		case "script":
+			return "script on the controller, with arguments"
+		case "archive":
+			return "archive on the controller"
 		}
 		return t.From
 	}

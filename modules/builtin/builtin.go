@@ -55,6 +55,7 @@ import (
 	"github.com/mxplay/mxplay/modules/template"
 	"github.com/mxplay/mxplay/modules/timezone"
 	tlscertificate "github.com/mxplay/mxplay/modules/tls_certificate"
+	"github.com/mxplay/mxplay/modules/unarchive"
 	"github.com/mxplay/mxplay/modules/uri"
 	"github.com/mxplay/mxplay/modules/user"
 	waitfor "github.com/mxplay/mxplay/modules/wait_for"
@@ -117,6 +118,7 @@ func Tasks() []*modules.Task {
 		template.Task(),
 		timezone.Task(),
 		tlscertificate.Task(),
+		unarchive.Task(),
 		uri.Task(),
 		user.Task(),
 		waitfor.Task(),

@@ -209,6 +209,21 @@ func content(h *Host, from string, n *source.Node, files map[string]string) (jso
 				return nil, fmt.Errorf("the case has no file %q", name)
 			}
 		}
+	case "archive":
+		name := value.Text(n.Value)
+		var list []byte
+		for _, f := range slices.Sorted(maps.Keys(files)) {
+			if below, ok := strings.CutPrefix(f, name+"/"); ok {
+				b, err := json.Marshal(modules.Entry{Name: below, Kind: "file", Mode: 0o644, Size: int64(len(files[f])), Hash: modules.Sum([]byte(files[f]))})
+				if err != nil {
+					return nil, err
+				}
+				list = append(append(list, b...), '\n')
+			}
+		}
+		c = h.Give(name, []byte("the archive "+name))
+		l := h.Give("", list)
+		c.List = &l
 	case "text":
 		if n.Kind != source.Scalar {
 			b, err := value.JSON(n.Plain())

@@ -74,6 +74,8 @@ func mayLook(argv []string) bool {
 		return simulates(argv[1:])
 	case "git":
 		return gitLooks(argv[1:])
+	case "tar":
+		return tarLooks(argv[1:])
 	}
 	for _, p := range looks {
 		if p.program == argv[0] && p.allows(argv[1:]) {
@@ -189,6 +191,21 @@ func gitLooks(args []string) bool {
 		return true
 	}
 	return len(args) == 4 && args[0] == "ls-remote" && args[1] == "--symref" && args[2] == "--" && !strings.HasPrefix(args[3], "ext::")
+}
+
+// tarLooks tells whether tar only compares or lists. Many of its options run
+// programs, so that only these forms pass.
+func tarLooks(args []string) bool {
+	if len(args) < 6 || args[0] != "--diff" && args[0] != "--list" || args[1] != "--file" || !strings.HasPrefix(args[2], "/") ||
+		strings.Contains(args[2], ":") || args[3] != "--directory" || !strings.HasPrefix(args[4], "/") || args[5] != "--show-transformed-names" {
+		return false
+	}
+	for _, a := range args[6:] {
+		if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--exclude=") && !strings.HasPrefix(a, "--strip-components=") && !strings.HasPrefix(a, "--strip=") {
+			return false
+		}
+	}
+	return true
 }
 
 // safeOption are settings of apt that run no program and write no file.

@@ -127,7 +127,7 @@ func (s *schemaMaker) typed(t modules.Type) object {
 		return object{"type": []string{"string", "integer"}, "pattern": `^\s*(0o?)?[0-7]{3,4}\s*$|^$|^preserve$|^[ugoa]*[-+=]|` + templated7,
 			"patternErrorMessage": `a file mode, such as "0644" or "u=rw,go=r"`, "errorMessage": `a file mode, such as "0644" or "u=rw,go=r"`}
 	case modules.ContentT:
-		if t.From == "file" || t.From == "template" || t.From == "script" {
+		if t.From == "file" || t.From == "template" || t.From == "script" || t.From == "archive" {
 			return object{"type": "string", "errorMessage": "the name of a file"}
 		}
 		if t.From == "text" {

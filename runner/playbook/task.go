@@ -208,7 +208,7 @@ var foreign = map[string]string{
 	"gather_facts": "setup",
 	"synchronize":  "copy, or command with rsync and delegate_to: localhost", "ini_file": "lineinfile with regexp, or template",
 	"xml": "template", "json_patch": "json", "yaml_file": "yaml",
-	"unarchive": "get_url or copy, then command with tar and creates", "archive": "command with tar and creates", "subversion": "command with svn and creates",
+	"archive": "command with tar and creates", "subversion": "command with svn and creates",
 	"pip": "command with pip and creates", "npm": "command with npm and creates", "gem": "command with gem and creates", "make": "command with make", "composer": "command with composer and creates",
 	"at": "command with systemd-run", "mount": "a .mount unit with copy and systemd",
 	"modprobe": "copy to /etc/modules-load.d, and command: modprobe NAME", "locale_gen": "debconf and package",
