@@ -129,7 +129,7 @@ type compiler struct {
 	late      bool // a file is compiled that an include brings in while the program runs
 	odd       []oddKey
 	strange   []*source.Error // of lint: variables ansible_... without a meaning
-	canBe     map[string]bool // the names that something in the run sets, or may set
+	names     *names          // that something in the run sets, or may set
 	readings  []reading       // of lint
 	hostless  bool            // the inventory has mistakes: which hosts there are is not known
 }

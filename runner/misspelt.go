@@ -53,8 +53,20 @@ func (c *compiler) blame(errs source.Errors) source.Errors {
 		}
 	}
 	slices.Sort(idle)
+	words := slices.Clone(loose)
+	for _, o := range unset {
+		words = append(words, o.Name)
+	}
+	for _, e := range errs {
+		if name, ok := strings.CutPrefix(e.Msg, expr.UnknownName); ok {
+			words = append(words, name)
+		}
+	}
+	slices.Sort(words)
+	words = slices.Compact(words)
+	nearIdle := source.Neighbours(words, idle)
 	slip := func(name string) []setter {
-		for _, n := range idle {
+		for _, n := range nearIdle[name] {
 			if source.Slip(name, n) {
 				return set[n]
 			}
@@ -77,6 +89,7 @@ func (c *compiler) blame(errs source.Errors) source.Errors {
 			out = append(out, misspelt(by[0], fmt.Sprintf("but %s is read (%s) and nothing sets that", name, read[name][0].Pos()), name))
 		}
 	}
+	nearRead := source.Neighbours(words, slices.Sorted(maps.Keys(read)))
 	for _, o := range unset {
 		if by := slip(o.Name); len(by) == 1 && c.defined[by[0].name] < 2 && !done[o.Name] {
 			done[o.Name] = true
@@ -90,7 +103,7 @@ func (c *compiler) blame(errs source.Errors) source.Errors {
 		if len(read[o.Name]) > 0 || done[o.Name] {
 			continue
 		}
-		for _, name := range slices.Sorted(maps.Keys(read)) {
+		for _, name := range nearRead[o.Name] {
 			if source.Misspelt(o.Name, name) {
 				done[o.Name], done[name] = true, true
 				out = append(out, source.Errorf(o.Pos, "nothing sets or reads the variable %s", o.Name).WithHint("did you mean %s?", name))
@@ -98,9 +111,10 @@ func (c *compiler) blame(errs source.Errors) source.Errors {
 			}
 		}
 	}
+	nearNames := source.Neighbours(loose, c.names.Names())
 	for _, name := range loose {
 		if !done[name] {
-			out = append(out, c.guess(name, idle, set)...)
+			out = append(out, c.guess(name, nearIdle[name], nearNames[name], set)...)
 		}
 	}
 	return out
@@ -118,7 +132,7 @@ func (c *compiler) looseNames(errs source.Errors) []string {
 	}
 	var out []string
 	for name := range c.read {
-		if !said[name] && !c.canBe[name] && c.options[name] == nil && !strings.HasPrefix(name, "ansible_") && !c.loader.Lost.Names(name) {
+		if !said[name] && !c.names.canBe(name) && c.options[name] == nil && !strings.HasPrefix(name, "ansible_") && !c.loader.Lost.Names(name) {
 			out = append(out, name)
 		}
 	}
@@ -128,7 +142,7 @@ func (c *compiler) looseNames(errs source.Errors) []string {
 
 // guess refuses a name that nothing sets when it is almost another one: one
 // that is set and read nowhere, or, if it is read at one place only, one that is known.
-func (c *compiler) guess(name string, idle []string, set map[string][]setter) source.Errors {
+func (c *compiler) guess(name string, idle, known []string, set map[string][]setter) source.Errors {
 	at := c.read[name][0].Pos()
 	for _, n := range idle {
 		if source.Misspelt(name, n) && c.defined[n] < 2 && len(set[n]) == 1 {
@@ -138,7 +152,7 @@ func (c *compiler) guess(name string, idle []string, set map[string][]setter) so
 	if len(c.read[name]) > 1 {
 		return nil
 	}
-	for _, n := range slices.Sorted(maps.Keys(c.canBe)) {
+	for _, n := range known {
 		if source.Misspelt(name, n) {
 			e := source.Errorf(at, "%s%s", expr.UnknownName, name)
 			return source.Errors{e.WithHint("did you mean %s?", n)}

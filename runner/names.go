@@ -3,7 +3,6 @@ package runner
 import (
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/mxplay/mxplay/modules"
@@ -350,7 +349,23 @@ func optionMap(o *playbook.Option) expr.Type {
 	return t
 }
 
-func (n *names) Names() []string { return n.list }
+// Names are all names, sorted. They are gathered when a message wants them.
+func (n *names) Names() []string {
+	if n.list == nil {
+		n.list = slices.AppendSeq(make([]string, 0, len(n.types)+len(n.before)), maps.Keys(n.types))
+		n.list = slices.AppendSeq(n.list, maps.Keys(n.before))
+		slices.Sort(n.list)
+		n.list = slices.Compact(n.list)
+	}
+	return n.list
+}
+
+// canBe tells whether something in the run sets a name, or may set it.
+func (n *names) canBe(name string) bool {
+	_, ok := n.types[name]
+	_, was := n.before[name]
+	return ok || was
+}
 
 // LoadTemplate finds a template file that a task's text or file names. Those
 // that variables name are found when it is known which task reads them.
@@ -448,13 +463,6 @@ func (c *compiler) checkLate(has func(name string) bool) {
 // checkedNames are the mistakes at the places where names are read.
 func (c *compiler) checkedNames(env *names) source.Errors {
 	env.c, env.read, env.items = c, map[string][]expr.Spot{}, map[*task]expr.Type{}
-	for name := range env.types {
-		env.list = append(env.list, name)
-	}
-	for name := range env.before {
-		env.list = append(env.list, name)
-	}
-	sort.Strings(env.list)
 	var found source.Errors
 	for i := range c.checks {
 		k := &c.checks[i]
@@ -476,10 +484,7 @@ func (c *compiler) checkedNames(env *names) source.Errors {
 		}
 	}
 	found = append(found, c.checkTypes(env)...)
-	c.read, c.canBe = env.read, map[string]bool{}
-	for _, name := range env.list {
-		c.canBe[name] = true
-	}
+	c.read, c.names = env.read, env
 	return append(c.blame(found), env.early...)
 }
 

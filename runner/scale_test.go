@@ -101,6 +101,19 @@ var scaled = []struct {
 		return map[string]string{"hosts": "a\n", "t0.yml": "- act: {out: 'x {{ item }}', changed: false}\n", "t1.yml": "- act: {out: 'y {{ item }}', changed: false}\n",
 			"site.yml": fmt.Sprintf("- hosts: all\n  gather_facts: false\n  tasks:\n    - include_tasks: 't{{ item %% 2 }}.yml'\n      loop: range(%d)\n", n)}
 	}},
+	{"include of a file of its own for each item", 100, func(n int) map[string]string {
+		files := map[string]string{"hosts": "a\n", "site.yml": fmt.Sprintf("- hosts: all\n  gather_facts: false\n  tasks:\n    - include_tasks: 't{{ item }}.yml'\n      loop: range(%d)\n", n)}
+		for i := range n {
+			files[fmt.Sprintf("t%d.yml", i)] = fmt.Sprintf("- act: {out: 'x {{ item }}', changed: false}\n  register: r%d\n", i)
+		}
+		return files
+	}},
+	{"set_fact in a loop", 200, func(n int) map[string]string {
+		return map[string]string{"hosts": "a\n", "site.yml": fmt.Sprintf("- hosts: all\n  gather_facts: false\n  tasks:\n    - set_fact: {last: '{{ item }}'}\n      loop: range(%d)\n", n)}
+	}},
+	{"hosts that notify", 100, func(n int) map[string]string {
+		return map[string]string{"hosts": hostLines(n, 5), "site.yml": "- hosts: all\n  gather_facts: false\n  tasks:\n    - act: {out: x}\n      notify: h\n  handlers:\n    - {name: h, act: {out: h}}\n"}
+	}},
 	{"block loop", 20, func(n int) map[string]string {
 		return map[string]string{"hosts": "a\n",
 			"site.yml": fmt.Sprintf("- hosts: all\n  gather_facts: false\n  tasks:\n    - block:\n        - act: {out: 'x {{ item }}', changed: false}\n        - debug: {msg: hello}\n      loop: range(%d)\n", n)}

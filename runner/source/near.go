@@ -3,6 +3,7 @@ package source
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // DidYouMean is the candidate that the word most likely meant; "" if none is near.
@@ -39,6 +40,40 @@ func oneSlip(a, b []rune) bool {
 		a, b = a[:len(a)-1], b[:len(b)-1]
 	}
 	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
+}
+
+// Neighbours are, for each of some words, the candidates that may be one slip
+// apart from it, in their order: all that are, and few others. It costs as much
+// as the words and candidates are long together.
+func Neighbours(words, candidates []string) map[string][]string {
+	by := map[string][]string{} // words by what is left of them
+	for _, w := range words {
+		shortened(w, func(left []byte) { by[string(left)] = append(by[string(left)], w) })
+	}
+	out := map[string][]string{}
+	for _, c := range candidates {
+		shortened(c, func(left []byte) {
+			for _, w := range by[string(left)] {
+				if l := out[w]; len(l) == 0 || l[len(l)-1] != c {
+					out[w] = append(l, c)
+				}
+			}
+		})
+	}
+	return out
+}
+
+// shortened gives a word in lower case, and what is left of it without each of
+// its letters: two words one slip apart have one of these in common.
+func shortened(word string, f func(left []byte)) {
+	word = strings.ToLower(word)
+	f([]byte(word))
+	left := make([]byte, 0, len(word))
+	for i := 0; i < len(word); {
+		_, size := utf8.DecodeRuneInString(word[i:])
+		f(append(append(left[:0], word[:i]...), word[i+size:]...))
+		i += size
+	}
 }
 
 // Misspelt is Slip for words that nobody declared: two that only a digit or a

@@ -122,7 +122,7 @@ level = {{ n + 1 }}
 contact = {{ site_contact }}
 before = {{ BEFORE_port }}
 `))
-	w.file(dir+"tasks/late.yml", "%s", fill("- name: a file of ROLE from another list\n  copy:\n    content: '{{ ROLE_version }}'\n    dest: '{{ ROLE_home }}/version'\n  notify: restart ROLE\n- debug: {msg: '{{ ROLE_status.rc | default(0) }}'}\n"))
+	w.file(dir+"tasks/late.yml", "%s", fill("- name: a file of ROLE from another list\n  copy:\n    content: '{{ ROLE_version }}'\n    dest: '{{ ROLE_home }}/version'\n  notify: restart ROLE\n- debug: {msg: '{{ ROLE_status.rc | default(0) }} {{ default(ROLE_optional, 1) }}'}\n"))
 	w.file(dir+"tasks/main.yml", "%s", fill(tasks))
 }
 
