@@ -34,7 +34,7 @@ synapse_blocking:
 synapse_registration:
   enable_registration: true
   registration_requires_token: true
-synapse_turn_uris: ["turn:turn.example.lab?transport=udp"]
+coturn_user_quota: 100
 synapse_consent:
   version: "0.1"
   policy_name: Example terms
@@ -87,6 +87,7 @@ func guide(t *testing.T, l *lab.Lab, inv string, c *http.Client) string {
 			t.Errorf("the old consent counts for the new terms: %d %v", status, doc)
 		}
 	})
+	t.Run("workers", func(t *testing.T) { workers(s.in(t), args) })
 	t.Run("LDAP", func(t *testing.T) { ldapLogin(s.in(t), args) })
 	return said
 }
@@ -356,8 +357,28 @@ func turnCredentials(s server) {
 	if doc["password"] != base64.StdEncoding.EncodeToString(mac.Sum(nil)) || doc["ttl"] != 86400.0 || !strings.HasSuffix(user, ":@bob:"+domain) {
 		s.t.Errorf("credentials: user %q, ttl %v, password of the secret: %v", user, doc["ttl"], doc["password"] == base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 	}
-	if fmt.Sprint(doc["uris"]) != "[turn:turn.example.lab?transport=udp]" {
-		s.t.Errorf("at %v", doc["uris"])
+	if at := fmt.Sprint(doc["uris"]); at != "[turn:"+public+":3478?transport=udp turn:"+public+":3478?transport=tcp turns:"+public+":5349?transport=tcp]" {
+		s.t.Errorf("at %s", at)
+	}
+	client := func(password, more string) string {
+		return sh(s.t, s.l, s.host, fmt.Sprintf("timeout 60 turnutils_uclient -n 2 -m 1 -u '%s' -w '%s' %s %s 2>&1; echo ended with $?", user, password, more, s.l.Host(s.host).Addr))
+	}
+	good, _ := doc["password"].(string)
+	for name, how := range map[string]string{"UDP": "-y", "TCP": "-y -t", "TLS": "-y -t -S -p 5349"} {
+		if said := client(good, how); !strings.Contains(said, "ended with 0") || !strings.Contains(said, "Total transmit time") {
+			s.t.Errorf("media over %s: %s", name, tail(said, 5))
+		}
+	}
+	if said := client("wrong", "-y"); strings.Contains(said, "ended with 0") || !strings.Contains(said, "Cannot complete Allocation") {
+		s.t.Errorf("other credentials: %s", tail(said, 5))
+	}
+	for _, peer := range []string{"127.0.0.1", "10.0.0.1", "192.168.1.1"} {
+		if said := client(good, "-e "+peer); !strings.Contains(said, "error 403") {
+			s.t.Errorf("a relay to %s: %s", peer, tail(said, 5))
+		}
+	}
+	if mode := sh(s.t, s.l, s.host, "stat -c '%a %U:%G' /etc/turnserver.conf /etc/coturn-tls/turn.key"); mode != "640 root:turnserver\n640 root:turnserver" {
+		s.t.Errorf("files of coturn: %s", mode)
 	}
 }
 
@@ -434,7 +455,7 @@ func guards(s server, args func(...string) []string) {
 	for name, c := range map[string]struct{ prepare, restore, says string }{
 		"another pepper": {
 			"cp -p /etc/mxplay/secrets/password_pepper /root/kept; printf 0ther-than-it-was >/etc/mxplay/secrets/password_pepper", "mv /root/kept /etc/mxplay/secrets/password_pepper",
-			"password_pepper: /etc/mxplay/secrets holds another value than the homeserver runs with",
+			"/etc/mxplay/secrets/password_pepper holds another value than the homeserver runs with",
 		},
 		"a setting in two files": {
 			"echo 'email: {}' >/etc/matrix-synapse/conf.d/zz.yaml", "rm /etc/matrix-synapse/conf.d/zz.yaml",

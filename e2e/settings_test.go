@@ -96,6 +96,20 @@ var effective = map[string]string{
 	"rc_login.account.burst_count":               "c.ratelimiting.rc_login_account.burst_count",
 	"rc_login.failed_attempts.per_second":        "c.ratelimiting.rc_login_failed_attempts.per_second",
 	"rc_login.failed_attempts.burst_count":       "c.ratelimiting.rc_login_failed_attempts.burst_count",
+	"instance_map":                               "{k: {'host': v.host, 'port': v.port} for k, v in c.worker.instance_map.items()}",
+	"stream_writers":                             "{k: v for k, v in vars_of(c.worker.writers).items() if v != ['master']}",
+	"federation_sender_instances":                "c.worker.federation_shard_config.instances",
+	"pusher_instances":                           "c.worker.pusher_shard_config.instances",
+	"run_background_tasks_on":                    "only(lambda c: c.worker.run_background_tasks)",
+	"update_user_directory_from_worker":          "only(lambda c: c.worker.should_update_user_directory)",
+	"notify_appservices_from_worker":             "only(lambda c: c.worker.should_notify_appservices)",
+	"enable_media_repo":                          "c.media.can_load_media_repo",
+	"media_instance_running_background_jobs":     "c.media.media_instance_running_background_jobs",
+	"worker_replication_secret":                  "c.worker.worker_replication_secret",
+	"redis.enabled":                              "c.redis.redis_enabled",
+	"redis.host":                                 "c.redis.redis_host",
+	"redis.port":                                 "c.redis.redis_port",
+	"redis.password":                             "c.redis.redis_password",
 	"user_consent.require_at_registration":       "c.consent.user_consent_at_registration",
 	"user_consent.template_dir":                  "c.consent.user_consent_template_dir",
 	"user_consent.server_notice_content.msgtype": "c.consent.user_consent_server_notice_content['msgtype']",
@@ -115,7 +129,20 @@ var behaviour = map[string]struct{ command, shows string }{
 const loaded = `import json, sys
 import synapse.app.homeserver
 from synapse.config.homeserver import HomeServerConfig
-c = HomeServerConfig.load_config("", ["-c", "/etc/matrix-synapse/homeserver.yaml", "-c", "/etc/matrix-synapse/conf.d/"])
+import attr, functools, glob
+@functools.cache
+def load(*more):
+    return HomeServerConfig.load_config("", ["-c", "/etc/matrix-synapse/homeserver.yaml", "-c", "/etc/matrix-synapse/conf.d/", *more])
+c = load()
+vars_of = attr.asdict
+def only(holds):
+    "the one process of which it holds"
+    all = ["main"] if holds(c) else []
+    for f in glob.glob("/etc/matrix-synapse/workers/*[0-9].yaml"):
+        w = load("-c", f)
+        if holds(w):
+            all.append(w.worker.worker_name)
+    return all[0] if len(all) == 1 else all
 plain = lambda v: v.decode() if isinstance(v, bytes) else list(v) if isinstance(v, (tuple, set, frozenset)) else str(v)
 print("\n" + json.dumps({k: eval(e) for k, e in json.load(open("/opt/asked.json")).items()}, default=plain))
 `
@@ -188,10 +215,10 @@ func readSettings(t *testing.T, l *lab.Lab, host string) []setting {
 	return all
 }
 
-// leaves calls f with every value that is no mapping, lists as a whole.
+// leaves calls f with every setting, lists as a whole.
 func leaves(name string, v any, f func(string, any)) {
 	m, ok := v.(map[string]any)
-	if !ok {
+	if !ok || name == "instance_map" || name == "stream_writers" { // whose keys are names
 		f(name, v)
 		return
 	}

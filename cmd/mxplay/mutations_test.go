@@ -235,7 +235,7 @@ var (
 // freeKeys are maps whose keys only the program that is configured knows
 // (Synapse's settings, and the specs that declare them), or that are names of the user's own: no reader of a playbook can tell that one
 // is misspelt, nor can the engine.
-var freeKeys = regexp.MustCompile(`(?m)^\w+\.yml/\d+/loop/\d+/data/|^main\.yml/synapse_\w+/|^argument_specs\.yml/argument_specs/main/options/\w+/options/|/users/\w*$|/questions/|^hosts\.yml/.*/hosts/[^/]*$`)
+var freeKeys = regexp.MustCompile(`(?m)^\w+\.yml/\d+/loop/\d+/data/|^(?:main|settings|workers)\.yml/synapse_\w+/|^argument_specs\.yml/argument_specs/main/options/\w+/options/|/users/\w*$|/questions/|^hosts\.yml/.*/hosts/[^/]*$`)
 
 // texts are the literals in an expression: letters of a text, as anywhere else.
 var texts = regexp.MustCompile(`"[^"]*"|'[^']*'`)
@@ -275,7 +275,7 @@ func visible(p string, before, after []byte, i int) bool {
 		}
 		free := func(s string) bool { return freeKeys.MatchString(s) }
 		return !slices.Equal(slices.DeleteFunc(x, free), slices.DeleteFunc(y, free))
-	case ext == ".conf":
+	case ext == ".conf" || strings.Contains(p, "/templates/"): // what stands around the tags is another program's
 		return !slices.EqualFunc(tags.FindAllString(string(before), -1), tags.FindAllString(string(after), -1), func(a, b string) bool { return expression(a) == expression(b) })
 	}
 	keys := regexp.MustCompile(`(?m)^\[.*|\w+=`)

@@ -42,7 +42,7 @@ var seeds = []seed{
 	{"playbooks/roles/synapse/tasks/main.yml", "- import_tasks: secrets.yml", "- import_tasks: secret.yml"},
 	{"playbooks/roles/synapse/tasks/main.yml", "synapse_health.status", "synapse_health.statos"},
 	{"playbooks/roles/synapse/tasks/main.yml", "until: synapse_health", "until: synapse_heath"},
-	{"playbooks/roles/synapse/vars/main.yml", "synapse_database_socket:", "synapse_database_soket:"},
+	{"playbooks/roles/synapse/vars/main/settings.yml", "synapse_database_socket:", "synapse_database_soket:"},
 	{"playbooks/roles/well_known/defaults/main.yml", "{{ matrix_host }}:443", "{{ matrix_hots }}:443"},
 	// types and values
 	{"playbooks/site.yml", "become: true", "become: ture"},
@@ -66,7 +66,7 @@ var seeds = []seed{
 	{"playbooks/roles/nginx/tasks/main.yml", `nginx_tls == "given"`, `nginx_tls = "given"`},
 	{"playbooks/roles/nginx/tasks/main.yml", `nginx_tls == "self-signed"`, `nginx_tls == "self-signd"`},
 	{"playbooks/roles/synapse/defaults/main.yml", `synapse_repository ? "matrix-synapse-py3" :`, `synapse_repository ? "matrix-synapse-py3" `},
-	{"playbooks/roles/synapse/vars/main.yml", "from_yaml_all(", "from_yaml_al("},
+	{"playbooks/roles/synapse/vars/main/settings.yml", "from_yaml_all(", "from_yaml_al("},
 }
 
 // TestSeeds plants each mistake by itself: at least 95 of 100 are refused
