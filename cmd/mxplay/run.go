@@ -154,7 +154,7 @@ func (p *program) run(ctx context.Context, o *runFlags) error {
 // made stays, and to look at it again and again costs a good part of the time.
 func compile(o runner.Options) (*runner.Program, error) {
 	if os.Getenv("GOGC") == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(125))
+		defer debug.SetGCPercent(debug.SetGCPercent(300))
 	}
 	return runner.Compile(o)
 }
