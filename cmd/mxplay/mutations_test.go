@@ -306,8 +306,6 @@ func leaves(out []string, path string, n *source.Node) []string {
 	return append(out, fmt.Sprintf("%s %T", path, n.Value))
 }
 
-func around(b []byte, i int) string { return string(b[max(0, i-8):min(len(b), i+8)]) }
-
 func lineOf(b []byte, i int) string {
 	start := bytes.LastIndexByte(b[:i], '\n') + 1
 	line, _, _ := bytes.Cut(b[start:], []byte("\n"))
