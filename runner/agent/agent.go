@@ -162,7 +162,9 @@ func (a *Agent) serve(ctx context.Context) error {
 		go pruneCache(dir, boot.Name(a.opt.Hash), time.Now())
 	}
 
-	go pruneAsync(asyncDir(a.opt.State), time.Now())
+	for _, dir := range asyncDirs(a.opt.State) {
+		go pruneAsync(dir, time.Now())
+	}
 	silence := time.Duration(w.Silence) * time.Millisecond
 	ended := make(chan error, 2)
 	go func() { ended <- a.conn.Watch(a.ctx, silence) }()

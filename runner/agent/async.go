@@ -54,6 +54,20 @@ func asyncDir(state string) string {
 	return filepath.Join(state, "async")
 }
 
+// asyncDirs are the folders that asyncDir may have given; none is made by asking.
+func asyncDirs(state string) (dirs []string) {
+	states := []string{state}
+	if strings.HasPrefix(state, "/run/user/") {
+		states = homeDirs()
+	}
+	for _, s := range states {
+		if ours(s) == nil {
+			dirs = append(dirs, filepath.Join(s, "async"))
+		}
+	}
+	return dirs
+}
+
 func contentPath(dir, hash string) string { return filepath.Join(dir, "content-"+hash) }
 
 // async starts one item as a job, unless an earlier line of the run did so,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -191,5 +192,26 @@ func TestPruneAsync(t *testing.T) {
 	}
 	if got := strings.Join(left, " "); got != "just kept runs" {
 		t.Errorf("left: %s", got)
+	}
+}
+
+// Who only looks for what is left makes no folder: an account whose agent is
+// elsewhere keeps a home without one.
+func TestAsyncDirsMakesNothing(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	if dirs := asyncDirs("/run/user/1/mxplay"); slices.Contains(dirs, filepath.Join(home, ".cache", "mxplay", "async")) {
+		t.Errorf("got %q", dirs)
+	}
+	if exists(filepath.Join(home, ".cache")) {
+		t.Error("the folder was made")
+	}
+	want := asyncDir("/run/user/1/mxplay")
+	if dirs := asyncDirs("/run/user/1/mxplay"); !slices.Contains(dirs, want) {
+		t.Errorf("got %q without %s", dirs, want)
+	}
+	state := t.TempDir()
+	if dirs := asyncDirs(state); len(dirs) != 1 || dirs[0] != asyncDir(state) {
+		t.Errorf("got %q", dirs)
 	}
 }

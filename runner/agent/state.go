@@ -23,15 +23,24 @@ func StateDir() string {
 	return homeDir()
 }
 
-// homeDir is the folder of this account that stays when it logs out.
-func homeDir() string {
+// homeDirs are the folders of this account that stay when it logs out, the best one first.
+func homeDirs() (dirs []string) {
 	if home := os.Getenv("HOME"); filepath.IsAbs(home) && home != "/nonexistent" {
-		d := filepath.Join(home, ".cache", "mxplay")
+		dirs = append(dirs, filepath.Join(home, ".cache", "mxplay"))
+	}
+	return append(dirs, "/var/tmp/mxplay-"+strconv.Itoa(os.Geteuid()))
+}
+
+// homeDir is the first of homeDirs that can be had; it is made.
+func homeDir() string {
+	dirs := homeDirs()
+	last := len(dirs) - 1
+	for _, d := range dirs[:last] {
 		if ownDir(d) == nil {
 			return d
 		}
 	}
-	return "/var/tmp/mxplay-" + strconv.Itoa(os.Geteuid())
+	return dirs[last]
 }
 
 // ownDir makes dir, or makes sure that it is a directory of ours that nobody else can enter.
@@ -39,6 +48,17 @@ func ownDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	if err := ours(dir); err != nil {
+		return err
+	}
+	if st, err := os.Lstat(dir); err != nil || st.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
+}
+
+// ours says why dir is no directory of this account's.
+func ours(dir string) error {
 	st, err := os.Lstat(dir)
 	if err != nil {
 		return err
@@ -49,8 +69,6 @@ func ownDir(dir string) error {
 		return fmt.Errorf("%s is no directory", dir)
 	case !ok || int(sys.Uid) != os.Geteuid():
 		return fmt.Errorf("%s belongs to another account", dir)
-	case st.Mode().Perm()&0o077 != 0:
-		return os.Chmod(dir, 0o700)
 	}
 	return nil
 }

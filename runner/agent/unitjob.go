@@ -161,15 +161,27 @@ func unmet(line string) (string, bool) {
 	return m[1], true
 }
 
+// journalOf are the journal's fields and options that give the lines of a
+// unit's last start. The invocation alone loses some: of a process that has
+// ended before journald looks, journald knows the unit and no more
+// (client_context_read_cgroup in journald-context.c), which was so for one of
+// forty processes that end at once.
+func journalOf(u modules.Unit) []string {
+	if strings.Trim(u.InvocationID, "0") == "" {
+		return []string{"-u", u.Name, "--since=-60s"}
+	}
+	// The unit's own lines, and systemd's about it.
+	argv := []string{"_SYSTEMD_INVOCATION_ID=" + u.InvocationID, "+", "INVOCATION_ID=" + u.InvocationID}
+	if u.InactiveExit != 0 {
+		since := fmt.Sprintf("--since=@%d.%06d", u.InactiveExit/1e6, u.InactiveExit%1e6)
+		argv = append(argv, "+", "_SYSTEMD_UNIT="+u.Name, since)
+	}
+	return argv
+}
+
 // journal is what the unit said in its last start, 20 lines at most.
 func (h *host) journal(ctx context.Context, u modules.Unit) []string {
-	argv := []string{"journalctl", "--no-pager", "--quiet", "--output=cat", "-n", "20"}
-	if u.InvocationID != "" && strings.Trim(u.InvocationID, "0") != "" {
-		// The unit's own lines, and systemd's about it.
-		argv = append(argv, "_SYSTEMD_INVOCATION_ID="+u.InvocationID, "+", "INVOCATION_ID="+u.InvocationID)
-	} else {
-		argv = append(argv, "-u", u.Name, "--since=-60s")
-	}
+	argv := append([]string{"journalctl", "--no-pager", "--quiet", "--output=cat", "-n", "20"}, journalOf(u)...)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	// The last words of a process reach the journal a moment after its end: it
