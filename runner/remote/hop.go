@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -132,6 +133,10 @@ func (d *Dialer) handshake(ctx context.Context, conn net.Conn, s settings, w who
 	return h, nil
 }
 
+// gone is what reading and writing say when the other end has closed: a
+// connection, or a ProxyCommand that has ended.
+var gone = regexp.MustCompile(`EOF$|connection reset|broken pipe|file already closed`)
+
 // explain turns what the ssh library says into what a person can use.
 func explain(err error, s settings, hk *hostKey, in *login, late bool, limit time.Duration) error {
 	var refused *trouble
@@ -152,7 +157,7 @@ func explain(err error, s settings, hk *hostKey, in *login, late bool, limit tim
 		t := in.failed().(*trouble)
 		t.lines = append(t.lines, text)
 		return t
-	case strings.HasSuffix(text, "EOF") || strings.Contains(text, "connection reset"):
+	case gone.MatchString(text):
 		return &trouble{err: fmt.Errorf("%s closed the connection during the SSH handshake", s.addr()),
 			hint: "its sshd may be at its limit (MaxStartups), or block this address"}
 	}

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -85,6 +86,16 @@ func TestProxyCommand(t *testing.T) {
 	k.echo(k.dial(k.dialer(), tg))
 	tg.CommonArgs = `-o ProxyCommand="echo no route to %h >&2; exit 1"`
 	k.refused(k.dialer(), tg, "closed the connection", "no route to 127.0.0.1")
+}
+
+// However the end of the connection shows, it is told the same.
+func TestClosedConnection(t *testing.T) {
+	for _, text := range []string{"EOF", "unexpected EOF", "read tcp 127.0.0.1:1->127.0.0.1:2: read: connection reset by peer", "write |1: broken pipe", "write |1: file already closed"} {
+		err := explain(errors.New("ssh: handshake failed: "+text), settings{}, &hostKey{}, &login{}, false, 0)
+		if !strings.Contains(err.Error(), "closed the connection") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 }
 
 func TestNobodyThere(t *testing.T) {
