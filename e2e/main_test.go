@@ -17,19 +17,23 @@ import (
 // binary is the mxplay under test, its agents inside.
 var binary string
 
+// scratch is a folder for what is built, gone when the tests end.
+var scratch string
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {
-	if binary = os.Getenv("MXPLAY_BIN"); binary != "" {
-		return m.Run()
+	var err error
+	if scratch, err = os.MkdirTemp("", "mxplay-e2e-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	dir, err := os.MkdirTemp("", "mxplay-e2e-")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		binary, err = build(dir)
+	defer os.RemoveAll(scratch)
+	if binary = os.Getenv("MXPLAY_BIN"); binary == "" {
+		binary, err = build(scratch)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "build mxplay:", err)
