@@ -41,6 +41,8 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
+func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
+
 // issue writes a certificate for names, and its key, to HOST.pem and HOST.key.
 func (a *authority) issue(t *testing.T, host string, names ...string) {
 	t.Helper()
@@ -73,7 +75,7 @@ func (a *authority) sign(t *testing.T, name string, c *x509.Certificate, key *ec
 func (a *authority) put(t *testing.T, name, kind string, der []byte) string {
 	t.Helper()
 	text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
-	if err := os.WriteFile(filepath.Join(a.dir, name), text, 0o600); err != nil {
+	if err := os.WriteFile(a.file(name), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return string(text)

@@ -31,6 +31,26 @@ func guideVars(t *testing.T, mail *mailbox) string {
   notif_from: "Your Matrix server <matrix@example.lab>"
 synapse_blocking:
   admin_contact: mailto:matrixadmin@example.lab
+synapse_federation:
+  federation_domain_whitelist: [matrix.org, example.org]
+  federation_whitelist_endpoint_enabled: true
+  federation_verify_certificates: true
+  federation_client_minimum_tls_version: "1.2"
+  allow_profile_lookup_over_federation: true
+  allow_device_name_lookup_over_federation: false
+  key_refresh_interval: 1d
+  federation_rr_transactions_per_room_per_second: 50
+  federation:
+    client_timeout: 60s
+    max_short_retry_delay: 2s
+    max_short_retries: 3
+    max_long_retry_delay: 60s
+    max_long_retries: 10
+    destination_min_retry_interval: 10m
+    destination_retry_multiplier: 2
+    destination_max_retry_interval: 7d
+synapse_federation_authorities: [%s]
+synapse_server: {ip_range_whitelist: [192.0.2.0/24]}
 synapse_registration:
   enable_registration: true
   registration_requires_token: true
@@ -45,7 +65,7 @@ synapse_settings:
     address: {per_second: 10, burst_count: 100}
     account: {per_second: 10, burst_count: 100}
     failed_attempts: {per_second: 10, burst_count: 100}
-`, mail.port, abs(t, "testdata/terms")))
+`, mail.port, newAuthority(t).file("authority.pem"), abs(t, "testdata/terms")))
 }
 
 // guide makes a plain homeserver one with every section of the guide but LDAP,
