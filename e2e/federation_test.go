@@ -60,18 +60,18 @@ func TestFederation(t *testing.T) {
 	t.Parallel()
 	l := up(t,
 		lab.Spec{Name: "one", Suite: "sid", Aliases: []string{"one.lab", "matrix.one.lab"}},
-		lab.Spec{Name: "two", Suite: "sid", Aliases: []string{"two.lab"}},
+		lab.Spec{Name: "two", Suite: "sid", Aliases: []string{"two.lab", "chat.two.lab"}},
 		lab.Spec{Name: "three", Suite: "sid", Aliases: []string{"three.lab", "chat.three.lab"}})
 	ca := newAuthority(t)
 	at := func(host, domain, public string) site {
 		ca.issue(t, host, domain, public)
 		return site{t, l, through(t, l.Host(host).Addr), host, domain, public, ca.pem}
 	}
-	one, two, three := at("one", "one.lab", "matrix.one.lab"), at("two", "two.lab", "two.lab"), at("three", "three.lab", "chat.three.lab")
+	one, two, three := at("one", "one.lab", "matrix.one.lab"), at("two", "two.lab", "chat.two.lab"), at("three", "three.lab", "chat.three.lab")
 	inv := func(more string) string {
 		return write(t, "homeservers", fmt.Sprintf(`[homeserver]
 one matrix_domain=one.lab
-two matrix_domain=two.lab matrix_host=two.lab well_known_server= nginx_listen_8448=True
+two matrix_domain=two.lab matrix_host=chat.two.lab
 %s
 
 [homeserver:vars]
