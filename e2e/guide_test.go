@@ -56,7 +56,7 @@ synapse_registration:
   registration_requires_token: true
 coturn_user_quota: 100
 synapse_consent:
-  version: "0.1"
+  version: "0.10"
   policy_name: Example terms
   templates: %s
 synapse_log_levels: {synapse.storage.SQL: WARNING}
@@ -89,6 +89,7 @@ func guide(t *testing.T, l *lab.Lab, inv string, c *http.Client) string {
 	s := server{t: t, c: c, l: l, host: "hs"}
 	s.admin = s.login("admin", sh(t, l, "hs", "cat /etc/mxplay/secrets/admin_password"))
 	t.Run("settings", func(t *testing.T) { settings(t, l, "hs") })
+	t.Run("mistakes of the guide", func(t *testing.T) { guideMistakes(s.in(t)) })
 	t.Run("registration", func(t *testing.T) { registration(s.in(t)) })
 	s.bot("bob") // whom the terms do not stop, as he is a bot
 	t.Run("password policy", func(t *testing.T) { passwordPolicy(s.in(t)) })
@@ -421,17 +422,17 @@ func noticesAndTerms(s server) {
 	if status, body := s.form("GET", page, nil); status != 200 || !strings.Contains(body, "Be kind to each other.") {
 		t.Errorf("the terms: %d %s", status, body)
 	}
-	if status, body := s.form("POST", "https://"+public+"/_matrix/consent", url.Values{"v": {"0.1"}, "u": {"carol"}, "h": {strings.Repeat("0", 64)}}); status == 200 {
+	if status, body := s.form("POST", "https://"+public+"/_matrix/consent", url.Values{"v": {"0.10"}, "u": {"carol"}, "h": {strings.Repeat("0", 64)}}); status == 200 {
 		t.Errorf("consent with a wrong proof: %s", body)
 	}
-	status, body := s.form("POST", "https://"+public+"/_matrix/consent", url.Values{"v": {"0.1"}, "u": {"carol"}, "h": {address.Query().Get("h")}})
+	status, body := s.form("POST", "https://"+public+"/_matrix/consent", url.Values{"v": {"0.10"}, "u": {"carol"}, "h": {address.Query().Get("h")}})
 	if status != 200 || !strings.Contains(body, "Thank you.") {
 		t.Errorf("consent: %d %s", status, body)
 	}
 	if status, doc := create(); status != 200 {
 		t.Errorf("with consent: %d %v", status, doc)
 	}
-	if v := s.manage("GET", "/_synapse/admin/v2/users/@carol:"+domain, nil)["consent_version"]; v != "0.1" {
+	if v := s.manage("GET", "/_synapse/admin/v2/users/@carol:"+domain, nil)["consent_version"]; v != "0.10" {
 		t.Errorf("consent to version %v", v)
 	}
 
