@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"io/fs"
 	"strings"
 	"time"
@@ -89,6 +90,10 @@ type Host interface {
 	Exec(ctx context.Context, db Database, sql string) error
 	// HTTP sends any request to any address.
 	HTTP(ctx context.Context, r Request) (Response, error)
+	// Dial opens a connection to any address: TCP, UDP, or TLS over TCP. It is closed when ctx is done.
+	Dial(ctx context.Context, d Dial) (Conn, error)
+	// Services are the targets of a name's SRV records, HOST:PORT in the order to try. The error is ErrNotExist when it has none.
+	Services(ctx context.Context, name string) ([]string, error)
 	// Sleep waits, or returns early with ctx's error.
 	Sleep(ctx context.Context, d time.Duration) error
 	// ForgetAsync removes what is kept of a task that was started with async.
@@ -363,10 +368,13 @@ type Request struct {
 	URL      string
 	Header   map[string]string
 	Body     []byte
-	Follow   string // redirects: safe (GET and HEAD, the default), all, none
-	Insecure bool   // do not verify the server's certificate
-	CAFile   string // trust the certificates in this file too
-	Unix     string // connect to this socket instead of the URL's host
+	Follow   string            // redirects: safe (GET and HEAD, the default), all, none
+	Insecure bool              // do not verify the server's certificate
+	CAFile   string            // trust the certificates in this file too
+	Unix     string            // connect to this socket instead of the URL's host
+	Resolve  map[string]string // addresses of names, in place of what the resolver says
+	Connect  string            // HOST:PORT to connect to instead of the URL's, whose host the certificate must still be for
+	Zeros    int64             // send that many zero bytes as body, once the server has seen the header and wants them
 	Timeout  time.Duration
 	User     string // basic authentication
 	Password string
@@ -380,4 +388,34 @@ type Response struct {
 	URL    string // after redirects
 	// Elapsed is how long the answer took, headers and body.
 	Elapsed time.Duration
+}
+
+// Dial says where to connect.
+type Dial struct {
+	Network  string // tcp when empty, or udp
+	Addr     string // HOST:PORT
+	Resolve  map[string]string
+	TLS      bool
+	Name     string // that the certificate must be for; Addr's host when empty
+	CAFile   string // trust the certificates in this file too
+	Insecure bool   // go on with a certificate that is not valid: Conn.TLS tells why it is not
+	Timeout  time.Duration
+}
+
+// Conn is a connection.
+type Conn interface {
+	io.ReadWriteCloser
+	// Patience ends each later Read that waits longer, with context.DeadlineExceeded; the connection stays open.
+	Patience(d time.Duration)
+	// TLS is what the handshake showed, nil without TLS.
+	TLS() *TLS
+	// Peer is the address at the other end.
+	Peer() string
+}
+
+// TLS is what a handshake showed.
+type TLS struct {
+	Version string   // TLS 1.3
+	Chain   [][]byte // certificates in DER as the server sent them, its own first
+	Invalid string   // why they are not valid for the name, "" when they are
 }

@@ -32,8 +32,14 @@ func (p *program) completeRun(c *cobra.Command, o *runFlags) {
 		})
 	}
 	c.ValidArgsFunction = func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-		if strings.HasPrefix("mxplay:site.yml", begun) {
-			return []string{"mxplay:site.yml"}, cobra.ShellCompDirectiveDefault
+		var shipped []string
+		for _, name := range []string{"mxplay:site.yml", "mxplay:verify.yml"} {
+			if strings.HasPrefix(name, begun) {
+				shipped = append(shipped, name)
+			}
+		}
+		if len(shipped) > 0 {
+			return shipped, cobra.ShellCompDirectiveDefault
 		}
 		return []string{"yml", "yaml"}, cobra.ShellCompDirectiveFilterFileExt
 	}

@@ -35,5 +35,6 @@ func TestExamples(t *testing.T) {
 		t.Run(filepath.Base(f), func(t *testing.T) { compile(t, f, "inventory") })
 	}
 	t.Run("hosts", func(t *testing.T) { compile(t, "mxplay:site.yml", "hosts") })
+	t.Run("verify", func(t *testing.T) { compile(t, "mxplay:verify.yml", "hosts") })
 	t.Run("hello.yml on hosts", func(t *testing.T) { compile(t, filepath.Join(dir, "hello.yml"), "hosts") })
 }

@@ -29,6 +29,7 @@ import (
 	includevars "github.com/mxplay/mxplay/modules/include_vars"
 	"github.com/mxplay/mxplay/modules/json"
 	"github.com/mxplay/mxplay/modules/lineinfile"
+	matrixfederation "github.com/mxplay/mxplay/modules/matrix_federation"
 	pkg "github.com/mxplay/mxplay/modules/package"
 	packagefacts "github.com/mxplay/mxplay/modules/package_facts"
 	"github.com/mxplay/mxplay/modules/pause"
@@ -55,6 +56,8 @@ import (
 	"github.com/mxplay/mxplay/modules/template"
 	"github.com/mxplay/mxplay/modules/timezone"
 	tlscertificate "github.com/mxplay/mxplay/modules/tls_certificate"
+	tlscheck "github.com/mxplay/mxplay/modules/tls_check"
+	turncheck "github.com/mxplay/mxplay/modules/turn_check"
 	"github.com/mxplay/mxplay/modules/unarchive"
 	"github.com/mxplay/mxplay/modules/uri"
 	"github.com/mxplay/mxplay/modules/user"
@@ -92,6 +95,7 @@ func Tasks() []*modules.Task {
 		includevars.Task(),
 		json.Task(),
 		lineinfile.Task(),
+		matrixfederation.Task(),
 		pkg.Task(),
 		packagefacts.Task(),
 		pause.Task(),
@@ -118,6 +122,8 @@ func Tasks() []*modules.Task {
 		template.Task(),
 		timezone.Task(),
 		tlscertificate.Task(),
+		tlscheck.Task(),
+		turncheck.Task(),
 		unarchive.Task(),
 		uri.Task(),
 		user.Task(),

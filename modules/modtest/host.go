@@ -30,6 +30,7 @@ type Host struct {
 	Jobs     map[string]*modules.AsyncJob // tasks that were started with async, by id
 	FactSet  modules.Facts
 	Time     time.Time
+	OnDial   func(modules.Dial) (modules.Conn, error) // for tests written in Go
 
 	Log  []string // every door that changes something, in order
 	call int

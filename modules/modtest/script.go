@@ -265,3 +265,28 @@ func (h *Host) Connect(_ context.Context, network, addr string) error {
 	}
 	return nil
 }
+
+// Dial is the door of that name; patterns match "NETWORK ADDRESS". A script's answer is the error; OnDial is asked first.
+func (h *Host) Dial(_ context.Context, d modules.Dial) (modules.Conn, error) {
+	if h.OnDial != nil {
+		return h.OnDial(d)
+	}
+	network := d.Network
+	if network == "" {
+		network = "tcp"
+	}
+	s, err := h.take("dial", network+" "+d.Addr, nil, nil, true)
+	if err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%s: %s", d.Addr, s.Answer)
+}
+
+// Services is the door of that name; a script's output is a target a line. Without one there are none.
+func (h *Host) Services(_ context.Context, name string) ([]string, error) {
+	s := h.find("services", name)
+	if s == nil {
+		return nil, fmt.Errorf("SRV records of %s: %w", name, modules.ErrNotExist)
+	}
+	return strings.Fields(s.Out), nil
+}

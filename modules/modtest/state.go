@@ -25,7 +25,7 @@ import (
 //	package nginx 1.26.3-3 status=installed want=install error=ok arch=amd64
 //	unit nginx.service Active=active File=enabled NeedReload=true ...   (fields of modules.Unit)
 //	fact distribution_release=bookworm
-//	run useradd * => 0                 (also look, job, unitjob, http, get, query, exec, connect)
+//	run useradd * => 0                 (also look, job, unitjob, http, get, query, exec, connect, dial, services)
 //		out: a line of stdout, body or rows
 //		err: a line of stderr or journal
 //		header: Content-Type: text/plain
@@ -100,7 +100,7 @@ func cutLast(s, sep string) (string, string, bool) {
 }
 
 func isDoor(kind string) bool {
-	return slices.Contains(strings.Fields("run look job unitjob http get query exec connect"), kind)
+	return slices.Contains(strings.Fields("run look job unitjob http get query exec connect dial services"), kind)
 }
 
 // words splits at spaces; a word in double quotes may hold some.

@@ -22,6 +22,7 @@ type Args struct {
 	Body          json.RawMessage   `json:"body" doc:"what to send: a structure for json and form, else text"`
 	BodyFormat    string            `json:"body_format" default:"raw" enum:"raw,json,form,form-urlencoded" doc:"how the body is written, and its content type; a text is sent as it is"`
 	Src           modules.FilePath  `json:"src" doc:"file of the host to send as body"`
+	BodySize      int64             `json:"body_size" doc:"send that many zero bytes as body, once the server has seen the header and does not refuse them"`
 	Headers       map[string]string `json:"headers" doc:"header fields"`
 	StatusCode    []int             `json:"status_code" default:"[200]" doc:"answers that are well"`
 	ReturnContent bool              `json:"return_content" default:"false" doc:"register the answer's text as content too"`
@@ -31,6 +32,7 @@ type Args struct {
 	Follow        string            `json:"follow_redirects" default:"safe" enum:"safe,all,none,yes,no,urllib2" doc:"safe: for GET and HEAD"`
 	ValidateCerts bool              `json:"validate_certs" default:"true" doc:"verify the server's certificate"`
 	CAPath        modules.FilePath  `json:"ca_path" doc:"file of the host with further certificates to trust"`
+	Resolve       map[string]string `json:"resolve" doc:"addresses of names, in place of what the resolver says"`
 	UnixSocket    modules.FilePath  `json:"unix_socket" doc:"socket to connect to instead of the address's host"`
 	Timeout       int               `json:"timeout" default:"30" doc:"seconds for the whole request"`
 	Creates       modules.FilePath  `json:"creates" doc:"do nothing when this path is there"`
@@ -51,6 +53,10 @@ func (a Args) Validate() error {
 		return fmt.Errorf("%q is no method", a.Method)
 	case a.has() && a.Src != "":
 		return errors.New("body and src exclude each other")
+	case a.BodySize != 0 && (a.has() || a.Src != ""):
+		return errors.New("body_size excludes body and src")
+	case a.BodySize < 0:
+		return errors.New("body_size is negative")
 	case a.Timeout < 0:
 		return errors.New("timeout is negative")
 	}
@@ -294,7 +300,7 @@ func request(ctx context.Context, h modules.Host, a Args) (modules.Request, erro
 	return modules.Request{
 		Method: a.method(), URL: a.URL, Header: header, Body: body, Follow: follow, Insecure: !a.ValidateCerts,
 		CAFile: string(a.CAPath), Unix: string(a.UnixSocket), Timeout: time.Duration(seconds) * time.Second,
-		User: a.User, Password: a.Password,
+		User: a.User, Password: a.Password, Resolve: a.Resolve, Zeros: a.BodySize,
 	}, nil
 }
 

@@ -78,10 +78,17 @@ func (h *host) HTTP(ctx context.Context, r modules.Request) (modules.Response, e
 
 func dialer(r modules.Request) dialFunc {
 	var d net.Dialer
-	if r.Unix != "" {
-		return func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", r.Unix) }
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		switch {
+		case r.Unix != "":
+			network, addr = "unix", r.Unix
+		case r.Connect != "":
+			addr = resolved(r.Resolve, r.Connect)
+		default:
+			addr = resolved(r.Resolve, addr)
+		}
+		return d.DialContext(ctx, network, addr)
 	}
-	return d.DialContext
 }
 
 // fetch writes what a server answers to a file, as it comes.
@@ -138,6 +145,10 @@ func roundTrip(ctx context.Context, r modules.Request, dial dialFunc, allow func
 		return out, err
 	}
 	req.Header.Set("User-Agent", "mxplay")
+	if r.Zeros > 0 {
+		req.Body, req.GetBody, req.ContentLength = io.NopCloser(io.LimitReader(zeros{}, r.Zeros)), nil, r.Zeros
+		req.Header.Set("Expect", "100-continue")
+	}
 	for k, v := range r.Header {
 		if strings.EqualFold(k, "Host") {
 			req.Host = v
@@ -152,7 +163,7 @@ func roundTrip(ctx context.Context, r modules.Request, dial dialFunc, allow func
 	if err != nil {
 		return out, err
 	}
-	t := &http.Transport{DialContext: dial, TLSClientConfig: tlsConfig, DisableKeepAlives: true, ForceAttemptHTTP2: true}
+	t := &http.Transport{DialContext: dial, TLSClientConfig: tlsConfig, DisableKeepAlives: true, ForceAttemptHTTP2: r.Zeros == 0, ExpectContinueTimeout: limit}
 	defer t.CloseIdleConnections()
 	c := &http.Client{Transport: t, CheckRedirect: func(req *http.Request, via []*http.Request) error {
 		if allow != nil {
@@ -198,10 +209,17 @@ func roundTrip(ctx context.Context, r modules.Request, dial dialFunc, allow func
 
 func trust(r modules.Request) (*tls.Config, error) {
 	c := &tls.Config{InsecureSkipVerify: r.Insecure} //nolint:gosec // the playbook says so
-	if r.CAFile == "" {
-		return c, nil
+	var err error
+	c.RootCAs, err = roots(r.CAFile)
+	return c, err
+}
+
+// roots are the system's certificates and those in the file; nil stands for the system's alone.
+func roots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
 	}
-	pem, err := os.ReadFile(r.CAFile)
+	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -210,10 +228,9 @@ func trust(r modules.Request) (*tls.Config, error) {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", r.CAFile)
+		return nil, fmt.Errorf("%s holds no certificate", file)
 	}
-	c.RootCAs = pool
-	return c, nil
+	return pool, nil
 }
 
 // httpError is why a request got no answer, without Go's wrapping.
