@@ -45,7 +45,7 @@ func where(uri string) (place, error) {
 	case ok && strings.EqualFold(scheme, "turns"):
 		p.tls, p.network, p.port = true, "tcp", "5349"
 	case !ok || !strings.EqualFold(scheme, "turn"):
-		return p, fmt.Errorf("%q does not begin with turn: or turns:", uri)
+		return p, fmt.Errorf("the scheme of %q is neither turn nor turns", uri)
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	if query != "" {
