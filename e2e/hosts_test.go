@@ -57,7 +57,11 @@ func TestFiveHosts(t *testing.T) {
 	ran := watch.stop()
 	said += unchanged(t, l, args("-D", "-vvv")...).all()
 	said += unchanged(t, l, args("-C", "-D", "-vvv")...).all()
+	afterwards(t, l, args, said, ran)
+}
 
+// afterwards looks at what a run has made of five hosts.
+func afterwards(t *testing.T, l *lab.Lab, args func(...string) []string, said string, ran []string) {
 	s := server{t: t, c: through(t, l.Host("edge").Addr), l: l, host: "hs"}
 	t.Run("serves", func(t *testing.T) { serves(t, s.c); wellKnown(t, s.c) })
 	s.admin = s.login("admin", sh(t, l, "hs", "cat /etc/mxplay/secrets/admin_password"))
