@@ -92,6 +92,32 @@ func afterwards(t *testing.T, l *lab.Lab, args func(...string) []string, said st
 		}
 	})
 	t.Run("secrets", func(t *testing.T) { spreadSecrets(t, l, said, ran) })
+	t.Run("tuning", func(t *testing.T) { tuning(t, l, args) })
+}
+
+// tuning changes settings of PostgreSQL: one that it takes as it runs, one that it has to start anew for, one that it would not start with.
+func tuning(t *testing.T, l *lab.Lab, args func(...string) []string) {
+	look := func() (since, cost, connections string) {
+		f := strings.Fields(sh(t, l, "db", `cd / && runuser -u postgres -- psql -XAt -c "select extract(epoch from pg_postmaster_start_time())" -c "show random_page_cost" -c "show max_connections"`))
+		return f[0], f[1], f[2]
+	}
+	run := func(settings string) result {
+		return mxplay(t, l, args("-l", "db", "-t", "postgresql", "-e", `{"postgresql_settings": `+settings+`}`)...)
+	}
+	first, _, _ := look()
+	run(`{"random_page_cost": 1.5}`).ends(t, 0)
+	if since, cost, _ := look(); cost != "1.5" || since != first {
+		t.Errorf("random_page_cost is %s; PostgreSQL runs since %s, before %s", cost, since, first)
+	}
+	run(`{"max_connections": 150}`).ends(t, 0)
+	second, _, connections := look()
+	if connections != "150" || second == first {
+		t.Errorf("max_connections is %s; PostgreSQL runs since %s, before %s", connections, second, first)
+	}
+	run(`{"shared_buffers": "lots"}`).ends(t, 1).says(t, `invalid value for parameter "shared_buffers"`)
+	if since, _, connections := look(); connections != "150" || since != second {
+		t.Errorf("what it would not start with: max_connections is %s; PostgreSQL runs since %s, before %s", connections, since, second)
+	}
 }
 
 // bareHosts looks at what a run shows and refuses before anything is installed, and whether it left anything.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -38,7 +39,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("NO_COLOR", "1")
-			return nil
+			shipped, err := filepath.Abs(filepath.Join(root, "playbooks"))
+			e.Setenv("PLAYBOOKS", shipped)
+			return err
 		},
 	})
 }
