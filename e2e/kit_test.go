@@ -74,7 +74,7 @@ type mx struct {
 // ssh configuration, keys or agent.
 func command(t *testing.T, args ...string) *mx {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	t.Cleanup(cancel)
 	m := &mx{Cmd: exec.CommandContext(ctx, binary, args...)}
 	m.Stdout, m.Stderr = &m.out, &m.err
