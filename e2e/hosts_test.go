@@ -35,6 +35,7 @@ matrix_edge
 [matrix:vars]
 matrix_domain=%s
 synapse_workers=small
+synapse_settings={"rc_login": {"address": {"per_second": 10, "burst_count": 100}, "account": {"per_second": 10, "burst_count": 100}}}
 synapse_repository_url=%s
 synapse_repository_key_url=%s/matrix-org-archive-keyring.gpg
 synapse_repository_fingerprint=%s
