@@ -76,11 +76,14 @@ func (f *flight) fetchedTo(src, dest string, flat bool) (string, error) {
 func (f *flight) fetched(o *modules.Outcome, dest string) {
 	var r map[string]json.RawMessage
 	var content []byte
-	var sent bool
+	var sent, closed bool
 	err := json.Unmarshal(o.Result, &r)
 	if err == nil && r["sent"] != nil {
 		var text string
 		err = errors.Join(json.Unmarshal(r["sent"], &sent), json.Unmarshal(orEmpty(r["content"]), &text))
+		if err == nil && r["closed"] != nil {
+			err = json.Unmarshal(r["closed"], &closed)
+		}
 		if err == nil {
 			content, err = base64.StdEncoding.DecodeString(text)
 		}
@@ -89,7 +92,7 @@ func (f *flight) fetched(o *modules.Outcome, dest string) {
 		o.Changed = true
 		o.Steps = []modules.Shown{{What: "fetch it to " + dest}}
 		if !f.check {
-			err = writeFetched(dest, content)
+			err = writeFetched(dest, content, closed)
 		}
 	}
 	if err != nil {
@@ -107,8 +110,8 @@ func orEmpty(b json.RawMessage) json.RawMessage {
 	return b
 }
 
-// writeFetched puts a file in place on the controller, with the folders above it.
-func writeFetched(dest string, content []byte) error {
+// writeFetched puts a file in place on the controller, with the folders above it; a closed one is for us alone.
+func writeFetched(dest string, content []byte, closed bool) error {
 	dir := filepath.Dir(dest)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return source.OSError(dir, err)
@@ -116,6 +119,9 @@ func writeFetched(dest string, content []byte) error {
 	mode := fs.FileMode(0o666)
 	if st, err := os.Stat(dest); err == nil {
 		mode = st.Mode().Perm()
+	}
+	if closed {
+		mode &= 0o600
 	}
 	tmp := fmt.Sprintf("%s.%d~", dest, os.Getpid())
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)

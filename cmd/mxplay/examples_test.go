@@ -16,9 +16,9 @@ func TestExamples(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("there are none", err)
 	}
-	compile := func(t *testing.T, playbook, inventory string) {
+	compile := func(t *testing.T, playbook, inventory string, extra ...string) {
 		p, err := runner.Compile(runner.Options{
-			Playbooks: []string{playbook}, Inventory: []string{filepath.Join(dir, inventory)},
+			Playbooks: []string{playbook}, Inventory: []string{filepath.Join(dir, inventory)}, ExtraVars: extra,
 			Tasks: builtin.Tasks(), Shipped: playbooks.Files, ShippedName: "mxplay", Lint: true,
 		})
 		if err != nil {
@@ -36,5 +36,8 @@ func TestExamples(t *testing.T) {
 	}
 	t.Run("hosts", func(t *testing.T) { compile(t, "mxplay:site.yml", "hosts") })
 	t.Run("verify", func(t *testing.T) { compile(t, "mxplay:verify.yml", "hosts") })
+	t.Run("backup", func(t *testing.T) { compile(t, "mxplay:backup.yml", "hosts") })
+	t.Run("restore", func(t *testing.T) { compile(t, "mxplay:restore.yml", "hosts", "restore_from=backup") })
+	t.Run("upgrade", func(t *testing.T) { compile(t, "mxplay:upgrade.yml", "hosts") })
 	t.Run("hello.yml on hosts", func(t *testing.T) { compile(t, filepath.Join(dir, "hello.yml"), "hosts") })
 }

@@ -232,7 +232,7 @@ func TestStandInOnAllSuites(t *testing.T) {
 	for _, h := range l.Hosts {
 		t.Run(h.Suite, func(t *testing.T) {
 			useStandIn(t, l, h.Name)
-			if got := sh(t, l, h.Name, "apt-cache policy matrix-synapse-py3 | grep Candidate"); got != "Candidate: 1.160.0+standin1" {
+			if got := sh(t, l, h.Name, "apt-cache policy matrix-synapse-py3 | grep Candidate"); got != "Candidate: 1.160.1+standin1" {
 				t.Errorf("policy: %s", got)
 			}
 			sh(t, l, h.Name, "echo mxplay-hello mxplay-hello/greeting string good morning | debconf-set-selections && "+

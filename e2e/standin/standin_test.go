@@ -183,7 +183,7 @@ func TestRepositoryIsSignedAndWhole(t *testing.T) {
 }
 
 func TestSynapseStaysInstallable(t *testing.T) {
-	p := synapse()
+	p := synapse("1.2.3", 4)
 	control := p.control()
 	for _, field := range []string{"Provides:", "Conflicts:"} {
 		if strings.Contains(control, field) {
@@ -191,8 +191,8 @@ func TestSynapseStaysInstallable(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"/opt/venvs/matrix-synapse/bin/python": "/usr/bin/python3",
-		"/usr/bin/register_new_matrix_user":    "/opt/venvs/matrix-synapse/bin/register_new_matrix_user",
+		"/opt/venvs/matrix-synapse/bin/python3": "python",
+		"/usr/bin/register_new_matrix_user":     "/opt/venvs/matrix-synapse/bin/register_new_matrix_user",
 	}
 	for _, f := range p.Files {
 		if link, ok := want[f.Path]; ok && f.Link == link {

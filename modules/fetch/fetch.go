@@ -39,6 +39,7 @@ type Result struct {
 	Msg      string `json:"msg,omitempty" doc:"that there is no file"`
 	Content  string `json:"content,omitempty" private:"wire"` // in base64
 	Sent     bool   `json:"sent,omitempty" private:"wire"`    // the controller lacks it
+	Closed   bool   `json:"closed,omitempty" private:"wire"`  // others than its owner and group may not read it
 }
 
 // Task is the action.
@@ -47,8 +48,9 @@ func Task() *modules.Task {
 		Name: "fetch",
 		Doc: `Brings a file of the host to the controller.
 
-Its bytes come only where the controller has none, or other ones. Check mode looks whether they would. A file may have
-up to 64 MiB; for more take command with rsync or scp and delegate_to: localhost.`,
+Its bytes come only where the controller has none, or other ones. Check mode looks whether they would. What others may
+not read on the host they may not read on the controller. A file may have up to 64 MiB; for more take command with
+rsync or scp and delegate_to: localhost.`,
 		Example: `
 - name: the logs of all hosts, one folder a host
   fetch: {src: /var/log/dpkg.log, dest: logs}
@@ -83,6 +85,7 @@ func run(ctx context.Context, h modules.Host, a Args) (Result, error) {
 	}
 	r.Checksum, r.MD5 = place.Sum("sha1", b), place.Sum("md5", b)
 	r.Remote = r.Checksum
+	r.Closed = i.Mode&0o004 == 0
 	if modules.Sum(b) != a.Have {
 		r.Content, r.Sent = base64.StdEncoding.EncodeToString(b), true
 	}

@@ -78,9 +78,22 @@ func update(ctx context.Context, h modules.Host, a Args, s State) error {
 	c := client{h: h, base: a.url()}
 	body := map[string]any{}
 	token := s.Token
-	own, err := c.login(ctx, s.UserID, a.Password)
+	// The one before first: Synapse bears few failed logins, and it is the one that is expected.
+	old := a.OldPassword != "" && a.OldPassword != a.Password && a.UpdatePassword != "on_create" && token == ""
+	first := a.Password
+	if old {
+		first = a.OldPassword
+	}
+	own, err := c.login(ctx, s.UserID, first)
 	var refused *matrixError
+	if old && errors.As(err, &refused) && refused.Code == "M_FORBIDDEN" {
+		old = false
+		own, err = c.login(ctx, s.UserID, a.Password)
+	}
 	switch {
+	case old && err == nil:
+		defer c.logout(ctx, own)
+		body["password"], body["logout_devices"] = a.Password, false
 	case err == nil:
 		defer c.logout(ctx, own)
 	case !errors.As(err, &refused) || refused.Code != "M_FORBIDDEN":

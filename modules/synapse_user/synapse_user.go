@@ -20,6 +20,7 @@ type Args struct {
 	Name             string           `json:"name" required:"true" alias:"user,username" doc:"the user: localpart, or @localpart:server"`
 	ServerName       string           `json:"server_name" doc:"the homeserver's name; asked of the server if not given"`
 	Password         string           `json:"password" required:"true" secret:"true" doc:"the user's password"`
+	OldPassword      string           `json:"old_password" secret:"true" doc:"the password before this one: an administrator who still has it is given the new one by its own login"`
 	UpdatePassword   string           `json:"update_password" default:"always" enum:"always,on_create" doc:"always: set it when the playbook's was not yet seen to work; on_create: only for a new user"`
 	Admin            *bool            `json:"admin" doc:"server administrator; a new user is none if not given"`
 	DisplayName      *string          `json:"displayname" alias:"display_name" doc:"name to show; a new user has its localpart if not given"`
