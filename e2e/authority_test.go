@@ -35,7 +35,7 @@ func newAuthority(t *testing.T) *authority {
 	a.cert = &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "the lab's authority"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(90 * 24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, SubjectKeyId: []byte("lab"),
 	}
 	a.pem = a.sign(t, "authority.pem", a.cert, key)
 	return a
@@ -46,6 +46,11 @@ func (a *authority) file(name string) string { return filepath.Join(a.dir, name)
 // issue writes a certificate for names, and its key, to HOST.pem and HOST.key.
 func (a *authority) issue(t *testing.T, host string, names ...string) {
 	t.Helper()
+	a.issueUntil(t, time.Now().Add(60*24*time.Hour), host, names...)
+}
+
+func (a *authority) issueUntil(t *testing.T, until time.Time, host string, names ...string) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +58,7 @@ func (a *authority) issue(t *testing.T, host string, names ...string) {
 	a.last++
 	a.sign(t, host+".pem", &x509.Certificate{
 		SerialNumber: big.NewInt(a.last), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(60 * 24 * time.Hour),
+		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, key)
 	der, err := x509.MarshalPKCS8PrivateKey(key)

@@ -73,6 +73,8 @@ func examine(a Args, cert, key []byte, s *State) string {
 		return "it is not for " + strings.Join(lacks, ", ")
 	case left <= 0:
 		return "it ended on " + c.NotAfter.UTC().Format(time.DateOnly)
+	case s.Now.Before(c.NotBefore):
+		return "it begins only on " + c.NotBefore.UTC().Format(time.DateOnly)
 	case s.SelfSigned && left < soon:
 		return "it ends on " + c.NotAfter.UTC().Format(time.DateOnly)
 	}

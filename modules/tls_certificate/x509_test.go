@@ -31,6 +31,7 @@ func TestSelfSigned(t *testing.T) {
 		{"two labels", "it is not for a.b.example.org", []string{"a.b.example.org"}, now, key},
 		{"soon over", "it ends on", a.Names, now.AddDate(0, 0, 61), key},
 		{"over", "it ended on", a.Names, now.AddDate(0, 0, 91), key},
+		{"not begun", "it begins only on", a.Names, now.AddDate(0, 0, -1), key},
 		{"another key", "the key is another", a.Names, now, other},
 		{"no key", "its key is missing", a.Names, now, nil},
 	} {
