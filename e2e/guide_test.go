@@ -493,7 +493,7 @@ func guards(s server, args func(...string) []string) {
 		mxplay(t, s.l, args("-e", "matrix_domain=other.lab", "-e", "matrix_host="+public)...).ends(t, 1).says(t, "this host is the homeserver of "+domain)
 	})
 	s.t.Run("open registration", func(t *testing.T) {
-		mxplay(t, s.l, args("-e", `{"synapse_registration": {"enable_registration": true}}`)...).ends(t, 1).says(t, "Synapse does not start with open registration")
+		mxplay(t, s.l, args("-e", `{"synapse_registration": {"enable_registration": true}}`)...).ends(t, 2).says(t, "Synapse does not start with open registration")
 	})
 	s.t.Run("terms that are not there", func(t *testing.T) {
 		mxplay(t, s.l, args("-e", fmt.Sprintf(`{"synapse_consent": {"version": "9", "policy_name": "x", "templates": %q}}`, abs(t, "testdata/terms")))...).

@@ -179,6 +179,7 @@ func (c *compiler) site() {
 	c.checkConstants()
 	c.checkTags()
 	c.startAt()
+	c.foresee()
 	c.warnOfNames()
 	c.p.Warnings = append(c.p.Warnings, inv.Warnings...)
 }

@@ -37,7 +37,10 @@ func Task() *modules.Task {
 		Name: "assert",
 		Doc: `Fails unless expressions hold.
 
-The expressions are evaluated on the controller before the task is done; one that is not true stands as "false" in that.`,
+The expressions are evaluated on the controller before the task is done; one that is not true stands as "false" in that.
+
+An assertion of a role that reads nothing but what the inventory, the play, its roles and -e say is looked at before the run: one that
+will not hold is refused then, at the place of the variable, as far as no failure of it is caught and no condition before it depends on the run.`,
 		Example: `
 - name: this is Debian
   assert:

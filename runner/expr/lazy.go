@@ -74,6 +74,28 @@ func (d *Def) Refs() []Ref {
 	return out
 }
 
+// Pure tells whether the definition gives the same each time it is evaluated
+// with the same variables, and touches nothing.
+func (d *Def) Pure() bool { return d.Compile() == nil && pureNode(d.code) }
+
+func pureNode(n defNode) bool {
+	pure := func(t *Template) bool {
+		s := &static{o: t.origin}
+		s.template(t)
+		return !s.impure
+	}
+	switch n := n.(type) {
+	case *defText:
+		return pure(n.t)
+	case *defList:
+		return !slices.ContainsFunc(n.items, func(x defNode) bool { return !pureNode(x) })
+	case *defMap:
+		return !slices.ContainsFunc(n.names, func(t *Template) bool { return t != nil && !pure(t) }) &&
+			!slices.ContainsFunc(n.vals, func(x defNode) bool { return !pureNode(x) })
+	}
+	return true
+}
+
 // Constant is the value when no template is in the definition.
 func (d *Def) Constant() (value.Value, bool) {
 	if d.Node == nil {
