@@ -269,6 +269,7 @@ func (h *host) reportMaybe(t *task, why string) {
 
 // failTask fails a task that no flight stands for: an include, a block's loop.
 func (h *host) failTask(t *task, err error) {
+	h.touched = true
 	f := &flight{t: t, h: h, shown: h.shownTask(t)}
 	f.ignore, _ = h.flag(t.kw.ignoreErrors, t)
 	h.failFlight(f, err)

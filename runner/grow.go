@@ -276,7 +276,7 @@ func (h *host) again() {
 
 // hostsOf are the hosts of a play as the inventory is now.
 func (r *run) hostsOf(p *play) []*inventory.Host {
-	if r.grown.Load() == 0 {
+	if r.grown.Load() == 0 || p.on == "" {
 		return p.hosts
 	}
 	hs, _, err := r.p.inv.Match(p.on, strings.Join(r.p.opts.Limit, ","))

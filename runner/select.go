@@ -165,13 +165,17 @@ func (c *compiler) selectHosts() {
 			order(p, c)
 			continue
 		}
-		var parts []string
-		if l, ok := v.(value.List); ok {
-			for _, x := range l {
-				parts = append(parts, value.Text(x))
+		parts := patternsOf(v)
+		if len(parts) == 0 { // inventory.Match takes no pattern for all hosts
+			e := source.Errorf(pos, "hosts is empty")
+			if e.Hint = "all hosts are written all"; !strings.Contains(p.src.Hosts.Raw, "{{") {
+				c.errs = append(c.errs, e)
+			} else {
+				e.Msg += ": the play is for no host"
+				c.p.Warnings = append(c.p.Warnings, e)
 			}
-		} else {
-			parts = append(parts, value.Text(v))
+			order(p, c)
+			continue
 		}
 		p.patterns, p.on = parts, strings.Join(parts, ",")
 		on := p.on
@@ -210,6 +214,20 @@ func (c *compiler) selectHosts() {
 		}
 		c.errs = append(c.errs, e)
 	}
+}
+
+// patternsOf are the patterns of hosts, as it was written or computed.
+func patternsOf(v value.Value) (parts []string) {
+	l, ok := v.(value.List)
+	if !ok {
+		l = value.List{v}
+	}
+	for _, x := range l {
+		if t := strings.TrimSpace(value.Text(x)); t != "" && x != nil {
+			parts = append(parts, t)
+		}
+	}
+	return parts
 }
 
 func (c *compiler) warn(pos source.Pos, warns []*source.Error) {
