@@ -484,7 +484,7 @@ func edgeListeners(e *edge) {
 	if got := e.behind.asked(); len(got) != 0 {
 		t.Errorf("not on the list, it arrives as %q", got)
 	}
-	e.run(`{"nginx_admin_networks": ["everybody"]}`).ends(t, 1).says(t, "nginx_admin_networks")
+	e.run(`{"nginx_admin_networks": ["everybody"]}`).ends(t, 2).says(t, "nginx_admin_networks")
 	e.settled("{}")
 }
 

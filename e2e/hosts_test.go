@@ -94,7 +94,7 @@ func afterwards(t *testing.T, l *lab.Lab, args func(...string) []string, said st
 			`{"synapse_workers": "none"}`:   "and workers (synapse_workers) where it has hosts in matrix_workers",
 			`{"synapse_more_workers": [{"name": "x", "serves": ["sync"], "host": "edge"}]}`: "the host of a worker is one of hs, w1, w2",
 		} {
-			mxplay(t, l, args("-C", "-e", what)...).ends(t, 1).says(t, why)
+			mxplay(t, l, args("-C", "-e", what)...).ends(t, 2).says(t, why)
 		}
 	})
 	t.Run("secrets", func(t *testing.T) { spreadSecrets(t, l, said, ran) })

@@ -306,13 +306,16 @@ func (f *foreseer) note(h *host, env *expr.Env, t *task, w *cond) *foreseen {
 		}
 	}
 	var said []string
+	above := expr.RoleDefaults // of what a person set, the word that counts most is the one to change
 	r, _ := w.expr.Eval(h.context(env))
 	for _, name := range r.Reads {
 		set := env.Where(name)
 		if len(set) == 0 || set[0].Def.Pos.IsZero() || set[0].Level == expr.RoleDefaults || set[0].Level == expr.RoleVars {
 			continue
 		}
-		s.pos = set[0].Def.Pos
+		if set[0].Level > above && !slices.Contains(r.Reads, "hostvars") { // else it may be about any variable
+			s.pos, above = set[0].Def.Pos, set[0].Level
+		}
 		said = append(said, name+" at "+set[0].Def.Pos.String())
 	}
 	s.hint = "role " + t.role.Def.Name + " asserts it at " + w.pos.String()

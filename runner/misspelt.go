@@ -168,6 +168,10 @@ func misspelt(s setter, but, right string) *source.Error {
 // params refuses parameters of roles that nothing reads when they are almost
 // keywords: any other key of a role is a parameter.
 func (c *compiler) params() {
+	said := map[source.Pos]bool{}
+	for r := range c.roleDone {
+		c.roleDefaults(r, said)
+	}
 	if len(c.open) > 0 || len(c.read["vars"])+len(c.read["hostvars"]) > 0 {
 		return
 	}
@@ -177,7 +181,6 @@ func (c *compiler) params() {
 			words = append(words, k.Name)
 		}
 	}
-	said := map[source.Pos]bool{}
 	for r := range c.roleDone {
 		for _, f := range r.Params {
 			if len(c.read[f.Key]) > 0 || c.options[f.Key] != nil || said[f.KeyPos] || c.loader.Lost.All() {
@@ -326,4 +329,29 @@ func (c *compiler) warnOfNames() {
 func nearConnection(name string) bool {
 	return strings.Contains(name, "ible_") || strings.HasPrefix(name, "ans") ||
 		slices.ContainsFunc(connectionVars, func(v string) bool { return source.Slip(name, v) })
+}
+
+// roleDefaults refuses a default of a role that nothing reads and that is
+// almost an argument of the role without a default.
+func (c *compiler) roleDefaults(r *playbook.RoleUse, said map[source.Pos]bool) {
+	if r.Spec == nil {
+		return
+	}
+	set := map[string]bool{}
+	for _, f := range r.Defaults {
+		set[f.Key] = true
+	}
+	for _, f := range r.Defaults {
+		if said[f.KeyPos] || len(c.read[f.Key]) > 0 || c.options[f.Key] != nil {
+			continue
+		}
+		for _, o := range r.Spec.Options {
+			if !set[o.Name] && o.Default == nil && source.Slip(f.Key, o.Name) {
+				said[f.KeyPos] = true
+				e := source.Errorf(f.KeyPos, "nothing reads the variable %s, but role %s takes %s (%s)", f.Key, r.Def.Name, o.Name, o.Pos)
+				c.errs = append(c.errs, e.WithHint("did you mean %s?", o.Name))
+				break
+			}
+		}
+	}
 }

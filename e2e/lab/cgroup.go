@@ -32,7 +32,7 @@ func removeCgroup(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		events, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
 		if err == nil && strings.Contains(string(events), "populated 0") {
 			break

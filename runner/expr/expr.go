@@ -7,6 +7,7 @@
 package expr
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 
@@ -131,12 +132,22 @@ type perr struct {
 	msg   string
 	hint  string
 	fixed string // the expression as it should be written, when that is known
+	texts []tok  // those before a quote that is never closed
 }
 
 func (p *perr) Error() string { return p.msg }
 
 func (p *perr) at(o *origin) *source.Error {
-	e := o.errorf(p.off, "%s", reveal(p.msg, false))
+	off, msg := p.off, p.msg
+	for _, t := range p.texts {
+		// A quote that is missing or too many makes the next one open a text
+		// that goes on in the next line, which few are meant to.
+		if o.pos(t.off).Line != o.pos(t.end-1).Line {
+			off, msg = t.off, fmt.Sprintf("the quote %c is not closed in its line", o.src[t.off])
+			break
+		}
+	}
+	e := o.errorf(off, "%s", reveal(msg, false))
 	e.Hint = p.hint
 	return e
 }

@@ -186,6 +186,11 @@ func (l *lexed) firstOpen(src string, err *perr) *perr {
 			return &perr{off: t.off, msg: fmt.Sprintf("the quote %c is never closed", src[t.off])}
 		}
 	}
+	for _, t := range l.toks {
+		if t.kind == tokString {
+			err.texts = append(err.texts, t)
+		}
+	}
 	return err
 }
 
