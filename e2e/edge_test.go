@@ -600,7 +600,7 @@ func edgeFirewall(e *edge) {
 	// what nft does not take changes nothing
 	before := e.sh("nft list table inet matrix; cat /etc/nftables.d/matrix.nft /etc/nftables.conf")
 	e.run(`{"matrix_firewall": true, "firewall_ports": ["70000/tcp"]}`).ends(t, 1).says(t, "70000")
-	e.run(`{"matrix_firewall": true, "firewall_ports": ["http"]}`).ends(t, 1).says(t, "8443/tcp")
+	e.run(`{"matrix_firewall": true, "firewall_ports": ["http"]}`).ends(t, 2).says(t, "8443/tcp")
 	if after := e.sh("nft list table inet matrix; cat /etc/nftables.d/matrix.nft /etc/nftables.conf"); after != before {
 		t.Errorf("rules that do not parse changed something:\n%s", after)
 	}
