@@ -277,7 +277,6 @@ type Unit struct {
 	MainPID          int
 	Type             string
 	ActiveEnter      uint64 // microseconds, monotonic
-	InactiveExit     uint64 // when its last start began: microseconds since 1970
 	InvocationID     string
 	CanReload        bool
 	NRestarts        int

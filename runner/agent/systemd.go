@@ -170,8 +170,7 @@ func (s *systemd) unit(ctx context.Context, p *procs, name string) (modules.Unit
 		File: all.text("UnitFileState"), Path: all.text("FragmentPath"), DropIns: all.texts("DropInPaths"),
 		NeedReload: all.flag("NeedDaemonReload"), Condition: all.flag("ConditionResult"),
 		ConditionAt: all.number("ConditionTimestamp"), ActiveEnter: all.number("ActiveEnterTimestampMonotonic"),
-		InactiveExit: all.number("InactiveExitTimestamp"),
-		StateChange:  all.number("StateChangeTimestampMonotonic"), CanReload: all.flag("CanReload"),
+		StateChange: all.number("StateChangeTimestampMonotonic"), CanReload: all.flag("CanReload"),
 		Description: all.text("Description"), InvocationID: all.id("InvocationID"),
 		FailedConditions: all.conditions("Conditions"),
 	}

@@ -32,7 +32,7 @@ func (h *host) UnitJob(ctx context.Context, verb, unit string) (modules.UnitJob,
 	if method == "" {
 		return j, fmt.Errorf("systemd has no job %q", verb)
 	}
-	s := h.sys.systemd
+	s, began := h.sys.systemd, time.Now()
 	result, id, err := s.job(ctx, method, name)
 	if err != nil {
 		return j, fmt.Errorf("%s %s: %w", verb, name, err)
@@ -45,7 +45,7 @@ func (h *host) UnitJob(ctx context.Context, verb, unit string) (modules.UnitJob,
 		h.skipped(ctx, id, &j.Unit)
 	}
 	if result != "done" || j.Unit.Active == "failed" || j.Unit.Sub == "auto-restart" {
-		j.Journal = h.journal(ctx, j.Unit)
+		j.Journal = h.journal(ctx, j.Unit, began)
 	}
 	return j, nil
 }
@@ -162,26 +162,25 @@ func unmet(line string) (string, bool) {
 }
 
 // journalOf are the journal's fields and options that give the lines of a
-// unit's last start. The invocation alone loses some: of a process that has
-// ended before journald looks, journald knows the unit and no more
+// unit's job that began at since. The invocation alone loses some: of a process
+// that has ended before journald looks, journald knows the unit and no more
 // (client_context_read_cgroup in journald-context.c), which was so for one of
 // forty processes that end at once.
-func journalOf(u modules.Unit) []string {
+func journalOf(u modules.Unit, since time.Time) []string {
 	if strings.Trim(u.InvocationID, "0") == "" {
 		return []string{"-u", u.Name, "--since=-60s"}
 	}
+	at := since.UnixMicro()
 	// The unit's own lines, and systemd's about it.
-	argv := []string{"_SYSTEMD_INVOCATION_ID=" + u.InvocationID, "+", "INVOCATION_ID=" + u.InvocationID}
-	if u.InactiveExit != 0 {
-		since := fmt.Sprintf("--since=@%d.%06d", u.InactiveExit/1e6, u.InactiveExit%1e6)
-		argv = append(argv, "+", "_SYSTEMD_UNIT="+u.Name, since)
+	return []string{
+		fmt.Sprintf("--since=@%d.%06d", at/1e6, at%1e6),
+		"_SYSTEMD_INVOCATION_ID=" + u.InvocationID, "+", "INVOCATION_ID=" + u.InvocationID, "+", "_SYSTEMD_UNIT=" + u.Name,
 	}
-	return argv
 }
 
-// journal is what the unit said in its last start, 20 lines at most.
-func (h *host) journal(ctx context.Context, u modules.Unit) []string {
-	argv := append([]string{"journalctl", "--no-pager", "--quiet", "--output=cat", "-n", "20"}, journalOf(u)...)
+// journal is what the unit said in its job, 20 lines at most.
+func (h *host) journal(ctx context.Context, u modules.Unit, since time.Time) []string {
+	argv := append([]string{"journalctl", "--no-pager", "--quiet", "--output=cat", "-n", "20"}, journalOf(u, since)...)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	// The last words of a process reach the journal a moment after its end: it
