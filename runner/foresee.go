@@ -102,7 +102,7 @@ func foreseeable(pl *play) []*task {
 	var walk func(ts []*task) (goOn bool)
 	walk = func(ts []*task) bool {
 		for _, t := range ts {
-			if t.src != nil && strings.HasPrefix(t.src.Meta, "end_") {
+			if ends(t) {
 				return false
 			}
 			switch {
@@ -136,11 +136,12 @@ func bringsEnd(t *task) bool {
 		within = append(within, t.include.body...)
 	}
 	return slices.ContainsFunc(within, func(x *task) bool {
-		return x.src != nil && strings.HasPrefix(x.src.Meta, "end_") || bringsEndWithin(x)
+		return ends(x) || (x.include != nil || x.block) && bringsEnd(x)
 	})
 }
 
-func bringsEndWithin(t *task) bool { return (t.include != nil || t.block) && bringsEnd(t) }
+// ends tells whether a task is one of meta's that end something.
+func ends(t *task) bool { return t.src != nil && strings.HasPrefix(t.src.Meta, "end_") }
 
 // foreseer evaluates assertions before the run.
 type foreseer struct {

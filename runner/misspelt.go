@@ -348,8 +348,7 @@ func (c *compiler) roleDefaults(r *playbook.RoleUse, said map[source.Pos]bool) {
 		for _, o := range r.Spec.Options {
 			if !set[o.Name] && o.Default == nil && source.Slip(f.Key, o.Name) {
 				said[f.KeyPos] = true
-				e := source.Errorf(f.KeyPos, "nothing reads the variable %s, but role %s takes %s (%s)", f.Key, r.Def.Name, o.Name, o.Pos)
-				c.errs = append(c.errs, e.WithHint("did you mean %s?", o.Name))
+				c.errs = append(c.errs, misspelt(setter{f.Key, f.KeyPos}, fmt.Sprintf("but role %s takes %s (%s)", r.Def.Name, o.Name, o.Pos), o.Name))
 				break
 			}
 		}

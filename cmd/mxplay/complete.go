@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -33,8 +34,9 @@ func (p *program) completeRun(c *cobra.Command, o *runFlags) {
 	}
 	c.ValidArgsFunction = func(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		var shipped []string
-		for _, name := range []string{"mxplay:site.yml", "mxplay:verify.yml"} {
-			if strings.HasPrefix(name, begun) {
+		books, _ := fs.Glob(p.shipped, "*.yml")
+		for _, book := range books {
+			if name := "mxplay:" + book; strings.HasPrefix(name, begun) {
 				shipped = append(shipped, name)
 			}
 		}

@@ -61,7 +61,7 @@ func asyncDirs(state string) (dirs []string) {
 		states = homeDirs()
 	}
 	for _, s := range states {
-		if ours(s) == nil {
+		if _, err := ours(s); err == nil {
 			dirs = append(dirs, filepath.Join(s, "async"))
 		}
 	}

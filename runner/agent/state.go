@@ -48,29 +48,27 @@ func ownDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err := ours(dir); err != nil {
-		return err
-	}
-	if st, err := os.Lstat(dir); err != nil || st.Mode().Perm()&0o077 == 0 {
+	st, err := ours(dir)
+	if err != nil || st.Mode().Perm()&0o077 == 0 {
 		return err
 	}
 	return os.Chmod(dir, 0o700)
 }
 
-// ours says why dir is no directory of this account's.
-func ours(dir string) error {
+// ours is what stands at dir; the error says why that is no directory of this account's.
+func ours(dir string) (os.FileInfo, error) {
 	st, err := os.Lstat(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sys, ok := st.Sys().(*syscall.Stat_t)
 	switch {
 	case !st.IsDir():
-		return fmt.Errorf("%s is no directory", dir)
+		return nil, fmt.Errorf("%s is no directory", dir)
 	case !ok || int(sys.Uid) != os.Geteuid():
-		return fmt.Errorf("%s belongs to another account", dir)
+		return nil, fmt.Errorf("%s belongs to another account", dir)
 	}
-	return nil
+	return st, nil
 }
 
 // putFile writes a file of our own so that it is there whole or not at all.
