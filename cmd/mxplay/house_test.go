@@ -41,6 +41,7 @@ var arrows = map[string]string{
 	"runner/boot":              "runner/wire",
 	"runner/expr":              "runner/source runner/value",
 	"runner/format":            "runner/source",
+	"runner/migrate":           "modules runner runner/expr runner/playbook runner/source runner/value",
 	"runner/playbook":          "modules runner/expr runner/source runner/value",
 	"runner/remote":            "modules runner/boot runner/wire",
 	"runner/remote/remotetest": "",

@@ -68,6 +68,23 @@ func FunctionNames() []string {
 	return out
 }
 
+// ParamIndex is the place of a function's parameter by its name, in Ansible's
+// words too; -1 when it has no such parameter.
+func ParamIndex(fn, name string) int {
+	if f := lookupFunction(fn); f != nil {
+		for i, p := range f.Params {
+			if p.Name == name && !p.Rest {
+				return i
+			}
+		}
+	}
+	return paramAlias(fn, name)
+}
+
+// Instead is what to write for a filter or function of Jinja or Ansible that
+// there is not here; "" when nothing is known.
+func Instead(name string) string { return unknownFunction(name, 0).hint }
+
 func (f *Function) usage() string {
 	var ps []string
 	for _, p := range f.Params {

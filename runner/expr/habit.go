@@ -563,6 +563,6 @@ var paramAliases = map[string]int{
 	"env default": 1, "now fmt": 1, "strftime second": 1, "password_hash hashtype": 1, "hash hashtype": 1, "split sep": 1, "split maxsplit": 2,
 	"ternary true_val": 1, "ternary false_val": 2, "ternary none_val": 3, "mandatory msg": 1, "extract morekeys": 2, "human_readable isbits": 1,
 	"human_to_bytes default_unit": 1, "keep_keys target": 1, "remove_keys target": 1, "subelements obj": 0, "subelements subelements": 1,
-	"dictsort case_sensitive": 1, "first_found files": 0, "first_found paths": 1, "log base": 1, "root base": 1, "to_uuid namespace": 1,
+	"dictsort case_sensitive": 1, "first_found files": 0, "first_found paths": 1, "log base": 1, "root base": 1, "to_uuid namespace": 1, "version version_type": 4,
 	"groupby attribute": 1, "regex_replace value": 0, "random_mac seed": 1, "to_paths var": 0,
 }
