@@ -224,3 +224,23 @@ func abs(t *testing.T, path string) string {
 	}
 	return path
 }
+
+// untouched fails the test when a file of a host changes meanwhile, but for
+// what a login and the agent's own folder leave.
+func untouched(t *testing.T, l *lab.Lab, host string, do func()) {
+	t.Helper()
+	sh(t, l, host, "mkdir -p -m 700 /root/.cache")
+	files := func() map[string]string {
+		t.Helper()
+		f, err := l.Files(host, "/var/log", "/root/.cache")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	before := files()
+	do()
+	if diff := lab.Changed(before, files()); diff != nil {
+		t.Errorf("%s: changed:\n%s", host, strings.Join(diff, "\n"))
+	}
+}
