@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,24 +55,25 @@ func (s site) profile(token, user string) (int, map[string]any) {
 }
 
 // Two bare hosts become two homeservers by one command, each found in its own
-// way, and their users meet: through an encrypted room, while one of them was
-// away, and with those of a third one that comes later.
+// way: one by its document, one by its own name on port 8448. Their users meet:
+// through an encrypted room, while one of them was away, and with those of a
+// third one that comes later, whose document leads to port 8448 of another name.
 func TestFederation(t *testing.T) {
 	t.Parallel()
 	l := up(t,
 		lab.Spec{Name: "one", Suite: "sid", Aliases: []string{"one.lab", "matrix.one.lab"}},
-		lab.Spec{Name: "two", Suite: "sid", Aliases: []string{"two.lab", "chat.two.lab"}},
+		lab.Spec{Name: "two", Suite: "sid", Aliases: []string{"two.lab"}},
 		lab.Spec{Name: "three", Suite: "sid", Aliases: []string{"three.lab", "chat.three.lab"}})
 	ca := newAuthority(t)
 	at := func(host, domain, public string) site {
-		ca.issue(t, host, domain, public)
+		ca.issue(t, host, slices.Compact([]string{domain, public})...)
 		return site{t, l, through(t, l.Host(host).Addr), host, domain, public, ca.pem}
 	}
-	one, two, three := at("one", "one.lab", "matrix.one.lab"), at("two", "two.lab", "chat.two.lab"), at("three", "three.lab", "chat.three.lab")
+	one, two, three := at("one", "one.lab", "matrix.one.lab"), at("two", "two.lab", "two.lab"), at("three", "three.lab", "chat.three.lab")
 	inv := func(more string) string {
 		return write(t, "homeservers", fmt.Sprintf(`[homeserver]
 one matrix_domain=one.lab
-two matrix_domain=two.lab matrix_host=chat.two.lab
+two matrix_domain=two.lab matrix_host=two.lab well_known_server= nginx_listen_8448=True
 %s
 
 [homeserver:vars]
@@ -104,6 +106,22 @@ synapse_server: {ip_range_whitelist: [%s]}
 	})
 	chat := startChat(t)
 	alice, bob := chat.login("alice", one.user("alice")), chat.login("bob", two.user("bob"))
+	verify := func(t *testing.T, limit, inventory string) result {
+		t.Helper()
+		accounts := write(t, "verify.yml", fmt.Sprintf(`verify_resolve: {one.lab: %[1]s, matrix.one.lab: %[1]s, two.lab: %[2]s, three.lab: %[3]s, chat.three.lab: %[3]s}
+verify_ca_path: %[4]s
+verify_host_ca_path: /etc/matrix-synapse/federation/authority.pem
+verify_peer: '{{ {"domain": inventory_hostname == "one" ? "two.lab" : "one.lab", "user": inventory_hostname == "one" ? "bob" : "alice", "password": "Travel1er!"} }}'
+`, l.Host("one").Addr, l.Host("two").Addr, l.Host("three").Addr, ca.file("authority.pem")))
+		r := mxplay(t, l, "-i", inventory, "-l", limit, "-e", "@"+accounts, "mxplay:verify.yml").ends(t, 0)
+		if strings.Contains(r.all(), "FAIL") {
+			t.Error(r.all())
+		}
+		return r.says(t, "an event arrives from the other one", "an event arrives at the other one")
+	}
+	t.Run("verify", func(t *testing.T) { // the two have not heard of each other yet
+		verify(t, "all", both[1]).says(t, "well-known: matrix.one.lab:443", "8448: two.lab:8448")
+	})
 	t.Run("delegation without a port", func(t *testing.T) { portless(t, one, two, both) })
 	var room string
 	t.Run("conversation", func(t *testing.T) {
@@ -139,7 +157,7 @@ synapse_server: {ip_range_whitelist: [%s]}
 	// The third one talks to the first only.
 	t.Run("a server that is added", func(t *testing.T) {
 		chat.t = t
-		more := inv("three matrix_domain=three.lab matrix_host=chat.three.lab")
+		more := inv("three matrix_domain=three.lab matrix_host=chat.three.lab well_known_server=chat.three.lab nginx_listen_8448=True")
 		own := filepath.Join(filepath.Dir(more), "host_vars")
 		if err := os.Mkdir(own, 0o755); err != nil {
 			t.Fatal(err)
@@ -170,6 +188,7 @@ synapse_server: {ip_range_whitelist: [%s]}
 				t.Errorf("%s asks for %s: %d %v", c.name, c.who, status, doc)
 			}
 		}
+		verify(t, "three", more).says(t, "well-known, 8448: chat.three.lab:8448")
 	})
 }
 
@@ -189,7 +208,9 @@ func portless(t *testing.T, one, two site, args []string) {
 	const document = "/var/www/matrix/.well-known/matrix/server"
 	bob := two.token("bob")
 	before := sh(t, one.l, one.host, "cat "+document)
+	forget := func() { sh(t, two.l, two.host, "systemctl restart matrix-synapse") } // it keeps what it found for a day
 	sh(t, one.l, one.host, `printf '{"m.server": "matrix.one.lab"}' >`+document)
+	forget()
 	if status, doc := two.profile(bob, "@alice:one.lab"); status != http.StatusBadGateway && status != http.StatusNotFound {
 		t.Errorf("without a port: %d %v", status, doc)
 	}
@@ -197,7 +218,7 @@ func portless(t *testing.T, one, two site, args []string) {
 	if after := sh(t, one.l, one.host, "cat "+document); after != before {
 		t.Errorf("the document is now %s", after)
 	}
-	sh(t, two.l, two.host, "systemctl restart matrix-synapse") // which keeps what it found for a day
+	forget()
 	eventually(t, time.Minute, func() string {
 		status, doc := two.profile(bob, "@alice:one.lab")
 		if status == http.StatusOK {

@@ -65,7 +65,7 @@ var seeds = []seed{
 	// expressions
 	{"playbooks/roles/nginx/tasks/main.yml", `nginx_tls == "given"`, `nginx_tls = "given"`},
 	{"playbooks/roles/nginx/tasks/main.yml", `nginx_tls == "self-signed"`, `nginx_tls == "self-signd"`},
-	{"playbooks/roles/synapse/defaults/main.yml", `synapse_repository ? "matrix-synapse-py3" :`, `synapse_repository ? "matrix-synapse-py3" `},
+	{"playbooks/roles/synapse/defaults/main.yml", `bool(synapse_repository) ? "matrix-synapse-py3" :`, `bool(synapse_repository) ? "matrix-synapse-py3" `},
 	{"playbooks/roles/synapse/vars/main/settings.yml", "from_yaml_all(", "from_yaml_al("},
 }
 

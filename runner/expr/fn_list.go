@@ -156,6 +156,27 @@ func listFunctions() []*Function {
 				}
 				return out, nil
 			}},
+		{Name: "listed", Params: []Param{p("value", KAny)}, Result: KList,
+			Doc:     "value where it is a list; a text's parts between commas, which is how -e and inventories give a list; null is an empty list, anything else the only item of one.",
+			Example: []string{`listed("a, b")`, `["a", "b"]`, `listed(["a,b"])`, `["a,b"]`, `listed("")`, `[]`, `listed(1)`, `[1]`},
+			call: func(c *call) (value.Value, error) {
+				switch v := c.args[0].(type) {
+				case nil:
+					return value.List{}, nil
+				case value.List:
+					return v, nil
+				case string:
+					out := value.List{}
+					for part := range strings.SplitSeq(v, ",") {
+						if part = strings.TrimSpace(part); part != "" {
+							out = append(out, part)
+						}
+					}
+					return out, nil
+				default:
+					return value.List{v}, nil
+				}
+			}},
 		{Name: "flatten", Params: []Param{list, opt("levels", KInt|KNull, "all"), opt("skip_nulls", KBool, "true")}, Result: KList, Doc: "the items of lists in the list in their place, levels deep; nulls are left out.",
 			Example: []string{`flatten([1, [2, [3]]])`, `[1, 2, 3]`, `flatten([1, [2, [3]]], 1)`, `[1, 2, [3]]`},
 			call: func(c *call) (value.Value, error) {
