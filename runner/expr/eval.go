@@ -357,7 +357,7 @@ func placed(err error, ev *evaluator, n node) error {
 	var se *source.Error
 	var many source.Errors
 	var cyc *CycleError
-	if errors.As(err, &se) || errors.As(err, &many) || errors.As(err, &cyc) {
+	if err == errUnknown || errors.As(err, &se) || errors.As(err, &many) || errors.As(err, &cyc) {
 		return err
 	}
 	return ev.errorf(n, "%s", err)
