@@ -33,7 +33,7 @@ type site struct {
 func (s site) user(name string) account {
 	s.t.Helper()
 	sh(s.t, s.l, s.host, fmt.Sprintf("register_new_matrix_user -u %s -p Travel1er! --no-admin -c /etc/matrix-synapse/conf.d/keys.yaml http://127.0.0.1:8008", name))
-	return account{Homeserver: "https://" + s.public, Address: s.l.Host(s.host).Addr, Trust: s.trust, User: name, Password: "Travel1er!"}
+	return s.account(name)
 }
 
 // token lets a user in by plain HTTP.
@@ -189,6 +189,10 @@ verify_peer: '{{ {"domain": inventory_hostname == "one" ? "two.lab" : "one.lab",
 			}
 		}
 		verify(t, "three", more).says(t, "well-known, 8448: chat.three.lab:8448")
+	})
+	t.Run("a host that is lost", func(t *testing.T) {
+		chat.t = t
+		lost(t, one, two, alice, bob, inv(""), vars)
 	})
 }
 

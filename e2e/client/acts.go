@@ -27,6 +27,7 @@ type words struct {
 	User      id.UserID   `json:"user"`
 	Pattern   string      `json:"pattern"`
 	Rule      string      `json:"rule"`
+	Key       string      `json:"key"`
 }
 
 // message is one that somebody saw.
@@ -51,6 +52,9 @@ var acts = map[string]func(context.Context, *person, words) (any, error){
 	"rule":    rule,
 	"applies": applies,
 	"joined":  joined,
+	"keep":    keep,
+	"unlock":  unlock,
+	"history": history,
 	"trouble": func(_ context.Context, p *person, _ words) (any, error) { return p.failures(), nil },
 }
 
