@@ -40,7 +40,7 @@ CLIENT_GO   = $(CLIENT_ENV) $(GO)
 # tally shows what go test says and keeps count.
 TALLY      := bin/tally -keep bin/tests
 
-.PHONY: build agents dist tools lint cross unit editor-test lab-test test demo demo-down lab lab-down docs bench scale clean conformance-record
+.PHONY: build agents dist tools lint cross unit editor-test lab-test test demo demo-down lab lab-down docs bench scale clean conformance-record migrate-measure
 
 build: bin/mxplay
 
@@ -152,6 +152,11 @@ conformance-record: tools
 	root=$$($(GO) run ./e2e/cmd/lab ansible); \
 	$(GO) test -count=1 ./inventory -run 'TestAnsible' -record $$root; \
 	$(GO) test -count=1 -timeout 30m ./runner -run 'TestAnsible' -record $$root
+
+# What mxplay migrate brings over of each role and playbook in a folder of yours: make migrate-measure ROLES=DIR
+migrate-measure: build
+	@test -n "$(ROLES)" || { echo "make migrate-measure ROLES=DIR: a folder with roles or checked out repositories in it"; exit 2; }
+	bin/mxplay migrate --summary $(ROLES)/*/ || test $$? = 1
 
 # A run without changes beside a script that only looks, and beside Ansible.
 bench: build

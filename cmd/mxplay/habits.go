@@ -83,6 +83,7 @@ func noCommands() map[string]string {
 		"vault":   "there is none: the module secret makes secrets on the host (mxplay doc secret)",
 		"console": "there is none: write a playbook of one task", "pull": "there is none: hosts are reached over SSH",
 		"config": "there is no file of settings: flags and the inventory say it all", "list": "mxplay run PLAYBOOK -i HOSTS --list-tasks",
+		"import": "mxplay migrate PLAYBOOK -o DIR", "convert": "mxplay migrate PLAYBOOK -o DIR",
 		"facts": "mxplay doc facts", "setup": "mxplay doc facts", "modules": "mxplay doc modules", "format": "mxplay fmt",
 	}
 }
@@ -106,7 +107,7 @@ func commandError(err error, args []string) error {
 	case hint == "" && missing == nil:
 		hint = "to run a playbook: mxplay run " + m[1] + " -i hosts"
 	case hint == "":
-		if near := source.DidYouMean(m[1], []string{"run", "inventory", "fmt", "schema", "doc", "lint", "vars", "version", "completion", "help"}); near != "" {
+		if near := source.DidYouMean(m[1], []string{"run", "inventory", "fmt", "schema", "doc", "lint", "migrate", "vars", "version", "completion", "help"}); near != "" {
 			hint = "did you mean " + near + "?"
 		}
 	}

@@ -28,7 +28,7 @@ const (
 // arrows is what each package of ours may import of ours. A module may import
 // modules and modules/internal/...; what e2e needs is its own business.
 var arrows = map[string]string{
-	"cmd/mxplay":               "inventory modules modules/builtin playbooks runner runner/expr runner/format runner/playbook runner/remote runner/report runner/source runner/value",
+	"cmd/mxplay":               "inventory modules modules/builtin playbooks runner runner/expr runner/format runner/migrate runner/playbook runner/remote runner/report runner/source runner/value",
 	"cmd/mxplay/agents/build":  "",
 	"cmd/mxplay-agent":         "modules/builtin runner/agent",
 	"inventory":                "runner/expr runner/source runner/value",

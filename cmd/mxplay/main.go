@@ -109,7 +109,7 @@ touched, and a task that says ok is ok: mxplay has looked again.`,
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(newRun(p), newLint(p), newInventory(p), newVars(p), newFmt(p), newSchema(p), newDoc(p), newVersion(p))
+	root.AddCommand(newRun(p), newLint(p), newMigrate(p), newInventory(p), newVars(p), newFmt(p), newSchema(p), newDoc(p), newVersion(p))
 	root.SetHelpTemplate(helpTemplate)
 	root.SetVersionTemplate("mxplay {{.Version}}\n")
 	return root

@@ -97,8 +97,12 @@ func (e *emitter) method(f *attrNode, n *callNode) (string, int, error) {
 		return "regex_replace(" + x(inChoice) + `, '[ \t\r\n]+$', '')`, inMember, err
 	case f.name == "lstrip" && k == 0:
 		return "regex_replace(" + x(inChoice) + `, '^[ \t\r\n]+', '')`, inMember, err
-	case f.name == "rsplit" && k == 2 && e.isLit(n.plain[1], "1"):
-		return "", 0, refuse(n, "regex_search(x, '^(.*)SEP(.*)$', '\\1', '\\2')", "there is no rsplit")
+	case (f.name == "ljust" || f.name == "rjust") && k == 1:
+		sign := map[string]string{"ljust": "-", "rjust": ""}[f.name]
+		if whole(n.plain[0]) {
+			return "format('%" + sign + arg(0, inChoice) + "s', " + x(inChoice) + ")", inMember, err
+		}
+		return "format('%" + sign + "' + string(" + arg(0, inChoice) + ") + 's', " + x(inChoice) + ")", inMember, err
 	case f.name == "find" && k == 1:
 		return "", 0, refuse(n, "a in b", "there is no find of texts")
 	case f.name == "count" && k == 1 && e.typeOf(f.x) == aList:

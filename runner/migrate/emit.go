@@ -235,6 +235,9 @@ func (e *emitter) binary(n *binaryNode) (string, int, error) {
 		a := e.of(&err, n.a, prec)
 		return a + " " + op + " " + e.of(&err, n.b, prec+1), prec, err
 	}
+	if t := typeTest(n); t != nil {
+		return e.emit(t)
+	}
 	switch n.op {
 	case "and", "or":
 		return e.logic(n)
@@ -269,6 +272,50 @@ func (e *emitter) binary(n *binaryNode) (string, int, error) {
 		return e.asText(&err, n.a) + " + " + e.asText(&err, n.b), inSum, err
 	}
 	return "", 0, refuse(n, "", "the operator %s is not known", n.op)
+}
+
+// pythonTypes are the names of types that type_debug gives, with the test that says the same.
+var pythonTypes = map[string]string{"list": "list", "AnsibleSequence": "list", "dict": "mapping", "AnsibleMapping": "mapping", "str": "string", "AnsibleUnicode": "string",
+	"unicode": "string", "AnsibleUnsafeText": "string", "int": "integer", "bool": "boolean", "float": "float", "NoneType": "none"}
+
+// typeTest is x | type_debug == "list" as a test; nil when n is no such comparison.
+func typeTest(n *binaryNode) node {
+	f, ok := n.a.(*filterNode)
+	if !ok || f.name != "type_debug" {
+		return nil
+	}
+	not := n.op == "!=" || n.op == "not in"
+	names := []node{n.b}
+	if list, ok := n.b.(*listNode); ok && (n.op == "in" || n.op == "not in") {
+		names = list.items
+	} else if n.op != "==" && n.op != "!=" {
+		return nil
+	}
+	var out node
+	seen := map[string]bool{}
+	for _, name := range names {
+		lit, ok := name.(*litNode)
+		if !ok || lit.typ != aText {
+			return nil
+		}
+		test := pythonTypes[lit.raw[1:len(lit.raw)-1]]
+		if test == "" {
+			return nil
+		}
+		if seen[test] {
+			continue
+		}
+		seen[test] = true
+		var t node = &testNode{pos: n.pos, x: f.x, name: test}
+		if out != nil {
+			t = &binaryNode{n.pos, "or", out, t}
+		}
+		out = t
+	}
+	if not && out != nil {
+		return &unaryNode{n.pos, "not", out}
+	}
+	return out
 }
 
 // whole tells whether a node is an int without a sign.

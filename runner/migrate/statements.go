@@ -47,7 +47,9 @@ func (e *emitter) statements(s string, pieces []piece) (string, error) {
 	}
 	var b strings.Builder
 	if alone := visible(parts); len(alone) == 1 && alone[0].text == "" {
-		e.sets(parts)
+		if err := e.sets(parts); err != nil {
+			return "", err
+		}
 		out, _, err := e.whole(parts, true)
 		if err != nil {
 			return "", err
@@ -57,7 +59,9 @@ func (e *emitter) statements(s string, pieces []piece) (string, error) {
 	for _, p := range parts {
 		switch {
 		case p.set != "":
-			e.rename[p.set] = p.expr
+			if err := e.let(p); err != nil {
+				return "", err
+			}
 		case p.text != "":
 			b.WriteString(p.text)
 		default:
@@ -81,12 +85,25 @@ func visible(parts []part) []part {
 	return out
 }
 
-func (e *emitter) sets(parts []part) {
+func (e *emitter) sets(parts []part) error {
 	for _, p := range parts {
 		if p.set != "" {
-			e.rename[p.set] = p.expr
+			if err := e.let(p); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
+}
+
+// let puts what a set gives in place of its name.
+func (e *emitter) let(p part) error {
+	out, prec, err := e.emit(p.expr)
+	if err != nil {
+		return err
+	}
+	e.rename[p.set] = &exprNode{pos(p.at), out, prec, e.typeOf(p.expr)}
+	return nil
 }
 
 // body reads parts up to a tag that ends it.
@@ -282,7 +299,9 @@ func (e *emitter) whole(parts []part, typed bool) (string, int, error) {
 	for _, p := range parts {
 		switch {
 		case p.set != "":
-			e.rename[p.set] = p.expr
+			if err == nil {
+				err = e.let(p)
+			}
 		case p.text != "":
 			out = append(out, quoteText(p.text))
 		case p.cond != nil:

@@ -168,12 +168,18 @@ func isJinja(s string) bool {
 // str writes a text of a playbook: what stands in {{ }}, and statements where
 // an expression does the same. A text of which a piece was refused stays as it is.
 func (e *emitter) str(s string) (string, Outcome) {
+	now, _, o := e.strChanges(s)
+	return now, o
+}
+
+// strChanges is str with the changes that it makes.
+func (e *emitter) strChanges(s string) (string, []change, Outcome) {
 	var o Outcome
 	pieces, bad := cut(s)
 	if bad != nil {
 		o.All = 1
 		o.Refusals = []*Refusal{{Off: bad.off, Msg: bad.msg}}
-		return s, o
+		return s, nil, o
 	}
 	shown, statements := 0, false
 	for _, p := range pieces {
@@ -189,17 +195,17 @@ func (e *emitter) str(s string) (string, Outcome) {
 		}
 	}
 	if o.All == 0 {
-		return s, o
+		return s, nil, o
 	}
 	e.doubts = nil
 	if statements {
 		out, err := e.statements(s, pieces)
 		if err != nil {
 			o.Refusals = append(o.Refusals, asRefusal(err))
-			return s, o
+			return s, nil, o
 		}
 		o.Doubts = e.doubts
-		return out, o
+		return out, []change{{0, len(strings.TrimRight(s, "\n")), strings.TrimRight(out, "\n")}}, o
 	}
 	var list []change
 	for _, p := range pieces {
@@ -221,9 +227,9 @@ func (e *emitter) str(s string) (string, Outcome) {
 		list = append(list, change{p.in, p.end, kept(s[p.in:p.end], out)})
 	}
 	if o.Refusals != nil {
-		return s, o
+		return s, nil, o
 	}
-	return applyChanges(s, list), o
+	return applyChanges(s, list), list, o
 }
 
 func asRefusal(err error) *Refusal {

@@ -515,7 +515,7 @@ var testForms = map[string]struct {
 
 // testFunctions are tests that a function of ours stands for.
 var testFunctions = map[string]string{
-	"defined": "defined", "string": "is_string", "mapping": "is_mapping", "iterable": "is_iterable", "sequence": "is_sequence",
+	"list": "is_list", "defined": "defined", "string": "is_string", "mapping": "is_mapping", "iterable": "is_iterable", "sequence": "is_sequence",
 	"number": "is_number", "integer": "is_integer", "float": "is_float", "boolean": "is_boolean", "truthy": "truthy", "falsy": "falsy",
 	"version": "version", "version_compare": "version", "subset": "subset", "superset": "superset", "issubset": "subset", "issuperset": "superset",
 	"exists": "exists", "file": "is_file", "directory": "is_dir", "link": "is_link", "is_dir": "is_dir", "is_file": "is_file", "is_link": "is_link",
