@@ -121,6 +121,9 @@ verify_peer: '{{ {"domain": inventory_hostname == "one" ? "two.lab" : "one.lab",
 	}
 	t.Run("verify", func(t *testing.T) { // the two have not heard of each other yet
 		verify(t, "all", both[1]).says(t, "well-known: matrix.one.lab:443", "8448: two.lab:8448")
+		// names that only the host knows
+		mxplay(t, l, "-i", both[1], "-l", "two", "mxplay:verify.yml").ends(t, 1).says(t,
+			"no A or AAAA record of two.lab is seen from the controller: add one that leads to "+l.Host("two").Addr)
 	})
 	t.Run("delegation without a port", func(t *testing.T) { portless(t, one, two, both) })
 	var room string

@@ -188,6 +188,11 @@ func wellKnown(t *testing.T, c *http.Client) {
 	if _, ok := client["m.server"]; ok {
 		t.Error("the bodies are swapped")
 	}
+	// what a browser asks first, where it sends more than the plainest headers
+	res, _ := ask(t, c, "OPTIONS", "https://"+domain+"/.well-known/matrix/client", "", nil)
+	if o := res.Header.Values("Access-Control-Allow-Origin"); res.StatusCode != http.StatusNoContent || !slices.Equal(o, []string{"*"}) || res.Header.Get("Access-Control-Allow-Headers") == "" {
+		t.Errorf("OPTIONS: %s, allowed origins %q", res.Status, o)
+	}
 }
 
 func messages(t *testing.T, c *http.Client, password string) {
