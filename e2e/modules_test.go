@@ -83,6 +83,9 @@ func TestModules(t *testing.T) {
 			t.Run("bad units", func(t *testing.T) { badUnits(&stage{t, l, name, nil}) })
 			t.Run("repositories", func(t *testing.T) { repositories(&stage{t, l, name, nil}) })
 			t.Run("refusals", func(t *testing.T) { moduleRefusals(&stage{t, l, name, nil}) })
+			if suite == "trixie" {
+				t.Run("a role of Ansible", func(t *testing.T) { migrated(t, l, name) })
+			}
 		})
 	}
 }

@@ -209,7 +209,7 @@ func (e *emitter) lookup(f *nameNode, n *callNode) (string, int, error) {
 		switch {
 		case key == "wantlist":
 			list = e.isLit(v, "true")
-		case key == "errors" || key == "convert_data" && name != "template" || key == "allow_dir":
+		case key == "errors" || key == "convert_data" && (name != "template" || e.isLit(v, "false")) || key == "allow_dir":
 			if key == "errors" && !e.isLit(v, `"strict"`) && !e.isLit(v, `'strict'`) {
 				e.doubts = append(e.doubts, Doubt{n.off(), "errors= of a lookup is left out: an error stays one"})
 			}

@@ -361,6 +361,9 @@ func (e *emitter) choice(n *condNode) (string, int, error) {
 	var err error
 	cond := e.conditionText(&err, n.cond, inOr)
 	yes := e.of(&err, n.yes, inOr)
+	if n.no == nil && e.file {
+		return cond + " ? " + yes + ` : ""`, inChoice, err // as text the same in Ansible
+	}
 	if n.no == nil {
 		e.doubts = append(e.doubts, Doubt{n.off(), "an if without an else gives an empty text here where the condition is false; in Ansible it is undefined"})
 		return cond + " ? " + yes + ` : ""`, inChoice, err

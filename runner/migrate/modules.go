@@ -215,7 +215,7 @@ func (m *moduleTask) special() string {
 			return "there is no daemon_reexec: command: systemctl daemon-reexec"
 		}
 	case "deb822_repository":
-		if s, ok := m.argument("signed_by"); ok && strings.Contains(s, "://") {
+		if s, ok := m.argument("signed_by"); ok && !strings.HasPrefix(s, "/") {
 			return "apt_repo takes the key of a URL with its fingerprint only: key_url and fingerprint"
 		}
 	}
@@ -357,6 +357,10 @@ func (m *moduleTask) argumentOf(n *source.Node, i int, f source.Field) bool {
 		m.edit(m.offset(f.Value.Pos), m.end(f.Value), hold)
 		return ok || m.refuse("", "dpkg_selections that are neither hold nor install")
 	}
+	if path := shells[f.Value.Raw]; isCommand(m.to) && key == "executable" && path != "" {
+		m.edit(m.offset(f.Value.Pos), m.end(f.Value), path)
+		return true
+	}
 	if m.to == "unarchive" && key == "copy" {
 		m.replaceKey(n, i, "remote_src")
 		b, ok := f.Value.Value.(bool)
@@ -390,6 +394,9 @@ func (m *moduleTask) argumentOf(n *source.Node, i int, f source.Field) bool {
 	}
 	return m.all(f.Value)
 }
+
+// shells are programs that Ansible finds on the path.
+var shells = map[string]string{"bash": "/bin/bash", "sh": "/bin/sh", "dash": "/bin/dash"}
 
 // dropped takes an argument out that is told.
 func (m *moduleTask) dropped(n *source.Node, i int, f source.Field) bool {

@@ -11,6 +11,8 @@ import (
 // part is a piece of a text with statements, as a tree.
 type part struct {
 	at     int
+	from   int // of all of it, with its tags
+	to     int
 	text   string // a text
 	expr   node   // {{ }}
 	yes    []part // of an if, or the body of a for
@@ -29,14 +31,14 @@ type partReader struct {
 }
 
 // statements is a text with {% %} as a text with one {{ }}.
-func (e *emitter) statements(s string, pieces []piece) (string, error) {
+func (e *emitter) statements(s string, pieces []piece) (string, []change, error) {
 	r := &partReader{s: s, pieces: pieces}
 	parts, end, err := r.body(0)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if end != "" {
-		return "", &Refusal{Msg: "{% " + end + " %} ends nothing"}
+		return "", nil, &Refusal{Msg: "{% " + end + " %} ends nothing"}
 	}
 	// What stands outside of the statements stays text.
 	saved := e.rename
@@ -48,31 +50,59 @@ func (e *emitter) statements(s string, pieces []piece) (string, error) {
 	var b strings.Builder
 	if alone := visible(parts); len(alone) == 1 && alone[0].text == "" {
 		if err := e.sets(parts); err != nil {
-			return "", err
+			return "", nil, err
 		}
 		out, _, err := e.whole(parts, true)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
-		return "{{ " + out + " }}", nil
+		out = "{{ " + out + " }}"
+		return out, []change{{0, len(strings.TrimRight(s, "\n")), out}}, nil
 	}
-	for _, p := range parts {
+	var list []change
+	for i, p := range parts {
+		if p.to == 0 {
+			p.to = len(s)
+		}
+		if i+1 < len(parts) {
+			// behind a statement the newline goes
+			p.to = parts[i+1].from
+			if parts[i+1].text != "" && p.expr == nil && strings.HasPrefix(s[p.to:], "\n") {
+				p.to++
+			}
+		} else if p.to < len(s) && p.text == "" {
+			p.to = len(s)
+		}
+		now := ""
 		switch {
 		case p.set != "":
 			if err := e.let(p); err != nil {
-				return "", err
+				return "", nil, err
 			}
 		case p.text != "":
 			b.WriteString(p.text)
+			continue
 		default:
-			out, _, err := e.whole([]part{p}, false)
-			if err != nil {
-				return "", err
+			var out string
+			var err error
+			if p.expr != nil && e.typeOf(p.expr) != aBool {
+				out, err = e.text(p.expr, inChoice)
+			} else {
+				out, _, err = e.whole([]part{p}, false)
 			}
-			b.WriteString("{{ " + out + " }}")
+			if err != nil {
+				return "", nil, err
+			}
+			now = "{{ " + out + " }}"
 		}
+		b.WriteString(now)
+		list = append(list, change{p.from, p.to, now})
 	}
-	return b.String(), nil
+	if applyChanges(s, list) != b.String() {
+		out := b.String()
+		list = []change{{0, len(strings.TrimRight(s, "\n")), strings.TrimRight(out, "\n")}}
+	}
+	return b.String(), list, nil
 }
 
 func visible(parts []part) []part {
@@ -110,18 +140,21 @@ func (e *emitter) let(p part) error {
 func (r *partReader) body(depth int) (out []part, end string, err error) {
 	for ; r.i < len(r.pieces); r.i++ {
 		p := r.pieces[r.i]
+		if n := len(out); n > 0 && out[n-1].to == 0 {
+			out[n-1].to = p.from
+		}
 		inner := r.s[p.in:p.end]
 		switch p.kind {
 		case 't', 'r':
 			if t := r.textOf(r.i); t != "" {
-				out = append(out, part{at: p.from, text: t})
+				out = append(out, part{at: p.from, text: t, from: p.from})
 			}
 		case 'x':
 			n, bad := parseJinja(inner)
 			if bad != nil {
 				return nil, "", &Refusal{Off: p.in + bad.off, Msg: bad.msg}
 			}
-			out = append(out, part{at: p.in, expr: n})
+			out = append(out, part{at: p.in, expr: n, from: p.from})
 		case 's':
 			word, rest, _ := strings.Cut(strings.TrimSpace(inner), " ")
 			at := p.in + strings.Index(inner, rest)
@@ -133,12 +166,14 @@ func (r *partReader) body(depth int) (out []part, end string, err error) {
 				if err != nil {
 					return nil, "", err
 				}
+				one.from = p.from
 				out = append(out, one)
 			case "for":
 				one, err := r.forPart(rest, at, depth)
 				if err != nil {
 					return nil, "", err
 				}
+				one.from = p.from
 				out = append(out, one)
 			case "set":
 				name, value, ok := strings.Cut(rest, "=")
@@ -153,7 +188,7 @@ func (r *partReader) body(depth int) (out []part, end string, err error) {
 				if mutates(n) {
 					return nil, "", &Refusal{Off: at, Msg: "a list that is changed", Way: "map(list, …) or filter(list, …)"}
 				}
-				out = append(out, part{at: at, set: name, expr: n})
+				out = append(out, part{at: at, set: name, expr: n, from: p.from})
 			default:
 				return nil, "", &Refusal{Off: p.from, Msg: "{% " + word + " %} in a text of a playbook", Way: "a template file, and lookup of it by template()"}
 			}

@@ -199,13 +199,13 @@ func (e *emitter) strChanges(s string) (string, []change, Outcome) {
 	}
 	e.doubts = nil
 	if statements {
-		out, err := e.statements(s, pieces)
+		out, list, err := e.statements(s, pieces)
 		if err != nil {
 			o.Refusals = append(o.Refusals, asRefusal(err))
 			return s, nil, o
 		}
 		o.Doubts = e.doubts
-		return out, []change{{0, len(strings.TrimRight(s, "\n")), strings.TrimRight(out, "\n")}}, o
+		return out, list, o
 	}
 	var list []change
 	for _, p := range pieces {
@@ -251,9 +251,7 @@ func (e *emitter) shown(src string, alone bool) (string, error) {
 		case aBool:
 			n = e.pythonBool(n)
 		case aList, aMap:
-			if e.typeOf(n) == aMap || !e.file {
-				e.doubts = append(e.doubts, Doubt{n.off(), "a list or dict in a larger text is JSON here, and Python's in Ansible"})
-			}
+			e.doubts = append(e.doubts, Doubt{n.off(), "a list or dict in a larger text is JSON here, and Python's in Ansible"})
 		}
 	}
 	return e.write(n, src, Value)

@@ -124,7 +124,8 @@ type verifier struct {
 	report    *Report
 	aside     map[*task]bool
 	broken    map[*File]int
-	every     []*File // of the site, for what roles do in its playbooks
+	asked     map[string]int // in which round a name became one that the caller sets
+	every     []*File        // of the site, for what roles do in its playbooks
 }
 
 // playbooks are those that are compiled as they are.
@@ -158,7 +159,7 @@ func (v *verifier) writePlay() error {
 
 // run compiles until nothing is wrong, and counts.
 func (v *verifier) run() {
-	v.aside, v.broken = map[*task]bool{}, map[*File]int{}
+	v.aside, v.broken, v.asked = map[*task]bool{}, map[*File]int{}, map[string]int{}
 	for _, f := range v.files {
 		v.report.Notes = append(v.report.Notes, f.notes...)
 		for _, t := range f.tasks {
@@ -282,7 +283,11 @@ func (v *verifier) mend(e *source.Error) bool {
 	path := v.pathOf(e)
 	if m := unsetName.FindStringSubmatch(e.Msg); m != nil {
 		name := m[1] + m[2] + m[3]
+		if v.asked[name] == v.report.rounds+1 {
+			return true // it was put right for the next round
+		}
 		if !strings.HasPrefix(name, "ansible_") && !slices.Contains(v.prompts, name) {
+			v.asked[name] = v.report.rounds + 1
 			v.prompts = append(v.prompts, name)
 			v.report.Inputs = append(v.report.Inputs, name)
 			return true
