@@ -99,17 +99,20 @@ func guide(t *testing.T, l *lab.Lab, inv string, c *http.Client) string {
 	t.Run("turn", func(t *testing.T) { turnCredentials(s.in(t)) })
 	t.Run("notices and terms", func(t *testing.T) { noticesAndTerms(s.in(t)) })
 	t.Run("log", func(t *testing.T) { logs(s.in(t)) })
+	t.Run("verify", func(t *testing.T) { verified(s.in(t), inv, mail) })
 	t.Run("guards", func(t *testing.T) { guards(s.in(t), args) })
 	t.Run("terms, a new version", func(t *testing.T) {
+		restarted := restarts(s.in(t), "matrix-synapse", "nginx", "postgresql@18-main", "coturn")
 		mxplay(t, l, args("-e", fmt.Sprintf(`{"synapse_consent": {"version": "0.2", "policy_name": "Example terms", "templates": %q}}`, abs(t, "testdata/terms")))...).ends(t, 0)
+		restarted("another version of the terms", "matrix-synapse")
 		s := s.in(t)
 		alice := s.login("alice", "Wonder!1and")
 		if status, doc := s.try("POST", "/_matrix/client/v3/createRoom", alice, map[string]any{}); status != 403 || doc["errcode"] != "M_CONSENT_NOT_GIVEN" {
 			t.Errorf("the old consent counts for the new terms: %d %v", status, doc)
 		}
 	})
-	t.Run("workers", func(t *testing.T) { workers(s.in(t), args) })
-	t.Run("LDAP", func(t *testing.T) { ldapLogin(s.in(t), args) })
+	t.Run("workers", func(t *testing.T) { workers(s.in(t), inv, args) })
+	t.Run("LDAP", func(t *testing.T) { ldapLogin(s.in(t), inv, args) })
 	return said
 }
 
@@ -478,6 +481,18 @@ func guards(s server, args func(...string) []string) {
 			"cp -p /etc/mxplay/secrets/password_pepper /root/kept; printf 0ther-than-it-was >/etc/mxplay/secrets/password_pepper", "mv /root/kept /etc/mxplay/secrets/password_pepper",
 			"/etc/mxplay/secrets/password_pepper holds another value than the homeserver runs with",
 		},
+		"another macaroon key": {
+			"cp -p /etc/mxplay/secrets/macaroon_secret_key /root/kept; printf s0mething-else >/etc/mxplay/secrets/macaroon_secret_key", "mv /root/kept /etc/mxplay/secrets/macaroon_secret_key",
+			"/etc/mxplay/secrets/macaroon_secret_key holds another value than the homeserver runs with",
+		},
+		"another signing key": {
+			"cd /etc/matrix-synapse && cp -p homeserver.signing.key /root/kept; echo \"ed25519 a_other $(head -c 32 /dev/urandom | base64 | tr -d =)\" >homeserver.signing.key", "mv /root/kept /etc/matrix-synapse/homeserver.signing.key",
+			"is not the key that this homeserver has signed with",
+		},
+		"no signing key": {
+			"mv /etc/matrix-synapse/homeserver.signing.key /root/kept", "mv /root/kept /etc/matrix-synapse/homeserver.signing.key",
+			"is gone, and Synapse would make another one",
+		},
 		"a setting in two files": {
 			"echo 'email: {}' >/etc/matrix-synapse/conf.d/zz.yaml", "rm /etc/matrix-synapse/conf.d/zz.yaml",
 			"has email in zz.yaml, which another file there sets as well",
@@ -534,16 +549,28 @@ END
 
 // ldapLogin is the guide's LDAP section: those of the directory come in, local
 // passwords count no more.
-func ldapLogin(s server, args func(...string) []string) {
+func ldapLogin(s server, inv string, args func(...string) []string) {
 	t := s.t
 	sh(t, s.l, s.host, directory)
 	ldap := `{"synapse_ldap": {"uri": "ldap://127.0.0.1:389", "start_tls": false, "base": "ou=users,dc=example,dc=lab",
 		"attributes": {"uid": "uid", "mail": "mail", "name": "cn"}, "bind_dn": "cn=matrix,dc=example,dc=lab", "bind_password": "reader"}}`
 	said := mxplay(t, s.l, args("-e", ldap, "-D", "-vvv")...).ends(t, 0).all()
-	if strings.Contains(said, "reader") {
+	unchanged(t, s.l, args("-e", ldap)...)
+	s.login("dora", "explorer")
+	// The directory has another password for Synapse: nobody logs in until the variable says it as well.
+	sh(t, s.l, s.host, "ldappasswd -x -D cn=admin,dc=example,dc=lab -w lab -s scholar cn=matrix,dc=example,dc=lab")
+	if status, doc := s.try("POST", "/_matrix/client/v3/login", "", passwordLogin("dora", "explorer")); status == http.StatusOK {
+		t.Errorf("with the old password of the directory: %d %v", status, doc)
+	}
+	ldap = strings.Replace(ldap, "reader", "scholar", 1)
+	restarted := restarts(s, "matrix-synapse", "nginx", "postgresql@18-main", "coturn", "slapd")
+	said += mxplay(t, s.l, args("-e", ldap, "-D", "-vvv")...).ends(t, 0).all()
+	restarted("the directory's password", "matrix-synapse")
+	unchanged(t, s.l, args("-e", ldap)...)
+	if strings.Contains(said, "reader") || strings.Contains(said, "scholar") {
 		t.Error("the directory's password is in the output")
 	}
-	unchanged(t, s.l, args("-e", ldap)...)
+	verifiedLDAP(s, inv)
 	dora := s.login("dora", "explorer")
 	if who := s.call("GET", "/_matrix/client/v3/account/whoami", dora, nil)["user_id"]; who != "@dora:"+domain {
 		t.Errorf("dora is %v", who)

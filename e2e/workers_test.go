@@ -13,7 +13,7 @@ import (
 )
 
 // workers brings a homeserver to workers, adds one, and takes them all away again.
-func workers(s server, args func(...string) []string) {
+func workers(s server, inv string, args func(...string) []string) {
 	t := s.t
 	small := []string{"background1", "client1", "federation1", "persist1", "sender1", "sync1"}
 	mxplay(t, s.l, args("-e", "synapse_workers=small")...).ends(t, 0)
@@ -35,6 +35,8 @@ func workers(s server, args func(...string) []string) {
 			s.in(t).asked(name, path)
 		}
 	})
+
+	t.Run("verify", func(t *testing.T) { verifiedWorkers(s.in(t), inv) })
 
 	more := `{"synapse_workers": "small", "synapse_more_workers": [{"name": "typing1", "streams": ["typing", "to_device", "push_rules"]},
 		{"name": "media1", "serves": ["media"], "streams": ["quarantined_media_changes"]}]}`
