@@ -351,6 +351,11 @@ func (u *unit) learn() {
 			}
 			continue
 		}
+		for _, play := range n.Items {
+			for _, v := range fieldsOf(play.Get("vars")) {
+				put(v.Key, typeOfNode(v.Value))
+			}
+		}
 		d := &doc{unit: u, f: source.NewFile(rel, f.Text)}
 		eachTask(n, false, func(t *source.Node, other bool) {
 			if r, ok := t.Get("register").Plain().(string); ok {
@@ -358,9 +363,9 @@ func (u *unit) learn() {
 			}
 			for _, field := range t.Fields {
 				switch plainName(field.Key) {
-				case "set_fact":
+				case "set_fact", "vars":
 					for _, v := range field.Value.Fields {
-						put(v.Key, anAny)
+						put(v.Key, typeOfNode(v.Value))
 					}
 				case "include_tasks", "import_tasks", "include":
 					name := field.Value.Raw
@@ -368,9 +373,9 @@ func (u *unit) learn() {
 						name = v.Raw
 					}
 					included[filepath.Base(name)] = append(included[filepath.Base(name)], other || d.elsewhere(t.Get("when")))
-				case "vars", "loop_control":
+				case "loop_control":
 					for _, v := range field.Value.Fields {
-						put(v.Key, anAny)
+						put(v.Value.Raw, anAny)
 					}
 				}
 			}
@@ -381,6 +386,14 @@ func (u *unit) learn() {
 			u.elsew[name] = true
 		}
 	}
+}
+
+// fieldsOf are the fields of a map that may not be there.
+func fieldsOf(n *source.Node) []source.Field {
+	if n == nil {
+		return nil
+	}
+	return n.Fields
 }
 
 // eachTask calls f with each task of a list, those in blocks and plays too.
