@@ -221,7 +221,9 @@ func (e *emitter) lookup(f *nameNode, n *callNode) (string, int, error) {
 			d.keys = append(d.keys, &litNode{n.pos, aText, `"` + key + `"`})
 			d.vals = append(d.vals, v)
 		case name == "first_found" && key == "skip":
-			instead = &litNode{n.pos, aList, "[]"}
+			if e.isLit(v, "true") {
+				instead = &litNode{n.pos, aList, "[]"}
+			}
 		default:
 			return "", 0, refuse(n, "", "the argument %s of the lookup %s", key, name)
 		}
@@ -266,10 +268,16 @@ func (e *emitter) lookup(f *nameNode, n *callNode) (string, int, error) {
 		out = "flatten(map([" + all + "], fileglob(#)))"
 	case form.list && !list:
 		out = "join(" + one(all) + `, ",")`
-	case name == "first_found" && len(parts) > 1:
-		out = one("[" + all + "]")
-	case name == "first_found" && list:
-		out = "[" + one(all) + "]"
+	case name == "first_found":
+		if len(parts) > 1 {
+			all = "[" + all + "]"
+		}
+		switch out = one(all); {
+		case list && instead != nil:
+			out = "filter([" + out + "], # != [])"
+		case list:
+			out = "[" + out + "]"
+		}
 	default:
 		out = one(all)
 	}

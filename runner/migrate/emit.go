@@ -261,11 +261,17 @@ func (e *emitter) binary(n *binaryNode) (string, int, error) {
 		}
 		return both("%", inProduct)
 	case "//":
-		return "int(" + e.of(&err, n.a, inProduct) + " / " + e.of(&err, n.b, inPipe) + ")", inMember, err
+		q := e.of(&err, n.a, inProduct) + " / " + e.of(&err, n.b, inPipe)
+		if whole(n.a) && whole(n.b) {
+			return "int(" + q + ")", inMember, err
+		}
+		return "int(round(" + q + ", 0, 'floor'))", inMember, err
 	case "**":
 		p := "pow(" + e.of(&err, n.a, inChoice) + ", " + e.of(&err, n.b, inChoice) + ")"
 		if whole(n.a) && whole(n.b) {
 			p = "int(" + p + ")"
+		} else {
+			e.doubts = append(e.doubts, Doubt{n.off(), "a power is a float here; int() makes it whole"})
 		}
 		return p, inMember, err
 	case "~":

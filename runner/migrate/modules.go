@@ -199,6 +199,9 @@ func (m *moduleTask) special() string {
 			}
 			return "package needs the names of packages"
 		}
+		if s, _ := m.argument("name", "pkg", "package"); s == "*" {
+			return "package upgrades no host as a whole: command: apt-get -y upgrade"
+		}
 		if s, ok := m.argument("state"); ok && (s == "build-dep" || s == "fixed") {
 			return "package has no state " + s
 		}
