@@ -92,9 +92,13 @@ func (w *specWalk) value(o *playbook.Option, path string, v value.Value, raw str
 		}
 		v = l
 	}
+	_, text := v.(string)
 	got, err := convert(specTypeOf(o), v, raw)
 	if err != nil {
-		w.fail(at, path, o, err)
+		e := w.fail(at, path, o, err)
+		if name, _, _ := strings.Cut(path, "["); text && e.Hint == "" && o.Type == modules.Map && at.File == "-e "+name {
+			e.Hint = fmt.Sprintf(`NAME=VALUE gives a text; write -e '{"%s": ...}', or -e @FILE`, name)
+		}
 		return
 	}
 	if l, ok := got.(value.List); ok && o.Type == modules.List {
