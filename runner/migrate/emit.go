@@ -519,7 +519,7 @@ func (e *emitter) filterType(n *filterNode) typ {
 		return anAny
 	case "first", "last", "max", "min", "random", "from_json", "from_yaml", "mandatory", "extract", "regex_search", "ipaddr", "ipv4", "ipv6", "ansible_native":
 		return anAny
-	case "selectattr", "rejectattr", "select", "reject", "map", "list", "json_query":
+	case "selectattr", "rejectattr", "select", "reject", "map", "list":
 		return aList
 	case "count":
 		return aNumber

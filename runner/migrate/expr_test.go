@@ -147,6 +147,10 @@ func TestForms(t *testing.T) {
 		{"not (n > 3 and l)", "not (n > 3 and truthy(l))", "false"},
 		{"n > 3 if l else false", "", "true"},
 		{"s in ['a-b'] | list", "", "true"},
+		{"users | json_query('[*].groups')", "map(filter(users, default(.groups, null) != null), .groups)", `[["x"]]`},
+		{"{'u': users} | json_query(\"u[?name=='bob'].name\")", "", `["bob"]`},
+		{"m | json_query('k.v')", "default(m.k.v, null)", "1"},
+		{"n\u00a0+ 1", "n + 1", "8"},
 		{"1_000 + 0x10", "1000 + 0x10", "1016"},
 		{"'a' 'b' \"c\"", "'abc'", `"abc"`},
 	} {

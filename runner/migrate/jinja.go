@@ -40,6 +40,9 @@ func isLetter(c byte) bool {
 }
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
+// hardSpace is white space for Jinja, and none for us.
+const hardSpace = "\u00a0"
+
 // lexJinja cuts an expression into tokens.
 func lexJinja(s string) ([]token, *syntaxError) {
 	var out []token
@@ -50,8 +53,11 @@ func lexJinja(s string) ([]token, *syntaxError) {
 		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
 			i++
 			continue
+		case strings.HasPrefix(s[i:], hardSpace):
+			i += len(hardSpace)
+			continue
 		case isLetter(c):
-			for i < len(s) && (isLetter(s[i]) || isDigit(s[i])) {
+			for i < len(s) && (isLetter(s[i]) || isDigit(s[i])) && !strings.HasPrefix(s[i:], hardSpace) {
 				i++
 			}
 			out = append(out, token{tokName, s[from:i], from, i})

@@ -131,7 +131,7 @@ func applyChanges(s string, list []change) string {
 func same(a, b string) bool {
 	x, err := lexJinja(a)
 	y, err2 := lexJinja(b)
-	if err != nil || err2 != nil || len(x) != len(y) {
+	if err != nil || err2 != nil || len(x) != len(y) || strings.Contains(a, hardSpace) {
 		return false
 	}
 	for i := range x {
@@ -145,7 +145,7 @@ func same(a, b string) bool {
 // kept is the new form of what stands in brackets, with the space around it;
 // an expression that is the same in both languages stays as it is.
 func kept(old, now string) string {
-	body := strings.TrimSpace(old)
+	body := strings.Trim(old, " \t\r\n")
 	if same(body, now) {
 		return old
 	}

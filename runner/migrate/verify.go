@@ -80,13 +80,13 @@ func (m *Migrator) Check(scratch string, rolePaths []string) ([]*Report, error) 
 	}
 	sort.Slice(names, func(i, j int) bool { return names[i] != "" && (names[j] == "" || names[i] < names[j]) })
 	var out []*Report
+	aside, broken := map[*task]bool{}, map[*File]int{}
 	for _, r := range names {
-		v := &verifier{m: m, root: root, files: byRole[r], rolePaths: append([]string{filepath.Join(root, "roles"), filepath.Join(scratch, "roles")}, rolePaths...)}
+		v := &verifier{m: m, root: root, files: byRole[r], every: m.files, aside: aside, broken: broken, asked: map[string]int{}, rolePaths: append([]string{filepath.Join(root, "roles"), filepath.Join(scratch, "roles")}, rolePaths...)}
 		v.report = &Report{Name: r}
 		switch r {
 		case "":
 			v.report.Name = "playbooks"
-			v.every = m.files
 			v.playbooks()
 			if v.plays == nil && !slices.ContainsFunc(v.files, func(f *File) bool { return len(f.tasks)+len(f.exprs)+len(f.notes) > 0 }) {
 				continue
@@ -159,7 +159,6 @@ func (v *verifier) writePlay() error {
 
 // run compiles until nothing is wrong, and counts.
 func (v *verifier) run() {
-	v.aside, v.broken, v.asked = map[*task]bool{}, map[*File]int{}, map[string]int{}
 	for _, f := range v.files {
 		v.report.Notes = append(v.report.Notes, f.notes...)
 		for _, t := range f.tasks {
@@ -268,6 +267,7 @@ func (v *verifier) pathOf(e *source.Error) string {
 	return filepath.ToSlash(rel)
 }
 
+// tell notes a mistake; one in a role that this one takes in belongs to that role.
 func (v *verifier) tell(e *source.Error, path string) {
 	hint := e.Hint
 	if strings.HasPrefix(hint, "looked in ") || strings.HasPrefix(hint, "looked for ") {
@@ -275,7 +275,14 @@ func (v *verifier) tell(e *source.Error, path string) {
 	}
 	p := e.Pos
 	p.File = path
-	v.report.Notes = append(v.report.Notes, Note{Pos: p, Level: Refused, Msg: e.Msg, Way: hint})
+	n := Note{Pos: p, Level: Refused, Msg: e.Msg, Way: hint}
+	for _, f := range v.every {
+		if f.Path == path && v.role != "" && !slices.Contains(v.files, f) {
+			f.notes = append(f.notes, n)
+			return
+		}
+	}
+	v.report.Notes = append(v.report.Notes, n)
 }
 
 // mend sets aside what an error is about; false when that cannot be made out.
@@ -294,7 +301,7 @@ func (v *verifier) mend(e *source.Error) bool {
 		}
 	}
 	var f *File
-	for _, c := range append(v.files, v.every...) {
+	for _, c := range v.every {
 		if c.Path == path {
 			f = c
 		}

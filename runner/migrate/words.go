@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -98,7 +99,7 @@ func (e *emitter) filter(n *filterNode) (string, int, error) {
 	case "type_debug":
 		return "", 0, refuse(n, "is_string(x), is_mapping(x), is_list(x)", "the names of types are others here")
 	case "json_query":
-		return "", 0, refuse(n, "filter(list, .name == …) and map(list, .name)", "there is no json_query")
+		return e.query(n)
 	case "regex_search", "regex_findall":
 		return e.regex(n)
 	case "combine":
@@ -125,6 +126,48 @@ func (e *emitter) filter(n *filterNode) (string, int, error) {
 		name = to
 	}
 	return e.plainFilter(name, n)
+}
+
+var (
+	queryPath = regexp.MustCompile(`^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$`)
+	queryList = regexp.MustCompile(`^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)?\[(?:\*|\?([A-Za-z_]\w*)\s*(==|!=)\s*(?:'([^'"\x60\\]*)'|\x60([a-z0-9.]+)\x60))?\](?:\.([A-Za-z_]\w*))?$`)
+)
+
+// query is json_query with a path, or with a list of which one member is
+// taken, or those where a member has a value. Members that are missing are null.
+func (e *emitter) query(n *filterNode) (string, int, error) {
+	no := refuse(n, "filter(list, .name == …) and map(list, .name)", "there is no json_query")
+	if len(n.plain) != 1 {
+		return "", 0, no
+	}
+	lit, ok := n.plain[0].(*litNode)
+	if !ok || lit.typ != aText {
+		return "", 0, no
+	}
+	var err error
+	q := lit.raw[1 : len(lit.raw)-1]
+	if queryPath.MatchString(q) {
+		return "default(" + e.of(&err, n.x, inMember) + "." + q + ", null)", inMember, err
+	}
+	m := queryList.FindStringSubmatch(q)
+	if m == nil {
+		return "", 0, no
+	}
+	list := e.of(&err, n.x, inMember)
+	if m[1] != "" {
+		list += "." + m[1]
+	}
+	if m[2] != "" {
+		val := m[5]
+		if val == "" {
+			val = "'" + m[4] + "'"
+		}
+		list = "filter(" + list + ", default(." + m[2] + ", null) " + m[3] + " " + val + ")"
+	}
+	if m[6] == "" {
+		return list, inMember, err
+	}
+	return "map(filter(" + list + ", default(." + m[6] + ", null) != null), ." + m[6] + ")", inMember, err
 }
 
 // defaults is x | default(y, true).
