@@ -149,6 +149,7 @@ func TestForms(t *testing.T) {
 		{"s in ['a-b'] | list", "", "true"},
 		{"users | json_query('[*].groups')", "map(filter(users, default(.groups, null) != null), .groups)", `[["x"]]`},
 		{"{'u': users} | json_query(\"u[?name=='bob'].name\")", "", `["bob"]`},
+		{"[users, users] | json_query('[].name')", "", `["ann", "bob", "ann", "bob"]`},
 		{"m | json_query('k.v')", "default(m.k.v, null)", "1"},
 		{"n\u00a0+ 1", "n + 1", "8"},
 		{"1_000 + 0x10", "1000 + 0x10", "1016"},

@@ -157,6 +157,9 @@ func (e *emitter) query(n *filterNode) (string, int, error) {
 	if m[1] != "" {
 		list += "." + m[1]
 	}
+	if strings.Contains(q, "[]") {
+		list = "flatten(" + list + ", 1)"
+	}
 	if m[2] != "" {
 		val := m[5]
 		if val == "" {
