@@ -273,6 +273,9 @@ func (v *verifier) tell(e *source.Error, path string) {
 	if strings.HasPrefix(hint, "looked in ") || strings.HasPrefix(hint, "looked for ") {
 		hint = ""
 	}
+	if hint == "" && strings.HasPrefix(e.Msg, "there is no role ") {
+		hint = "bring it over too, and give the folder that holds it by --roles-path"
+	}
 	p := e.Pos
 	p.File = path
 	n := Note{Pos: p, Level: Refused, Msg: e.Msg, Way: hint}
