@@ -81,9 +81,8 @@ func afterwards(t *testing.T, l *lab.Lab, args func(...string) []string, said st
 	t.Run("calls", func(t *testing.T) { callsThrough(s.in(t), "edge") })
 	t.Run("verify", func(t *testing.T) {
 		at := l.Host("edge").Addr
-		alone(t, func() result {
-			return mxplay(t, l, append(args()[:2], "mxplay:verify.yml", "-e", fmt.Sprintf(`{"verify_validate_certs": false, "verify_resolve": {%q: %q, %q: %q}}`, domain, at, public, at))...)
-		}).ends(t, 0).says(t, "a message through sync1", "a message through client1", "sender1 answers")
+		mxplay(t, l, append(args()[:2], "mxplay:verify.yml", "-e", fmt.Sprintf(`{"verify_validate_certs": false, "verify_resolve": {%q: %q, %q: %q}}`, domain, at, public, at))...).
+			ends(t, 0).says(t, "a message through sync1", "a message through client1", "sender1 answers")
 	})
 	t.Run("limit", func(t *testing.T) {
 		unchanged(t, l, args("-l", "w2")...)

@@ -22,24 +22,10 @@ func verifyArgs(s server, inv string, more ...string) []string {
 
 func verifies(s server, inv string, more ...string) result {
 	s.t.Helper()
-	return alone(s.t, func() result { return mxplay(s.t, s.l, verifyArgs(s, inv, more...)...) })
+	return mxplay(s.t, s.l, verifyArgs(s, inv, more...)...)
 }
 
 const certificateFile = "/etc/nginx/tls/matrix.pem"
-
-// alone does a run that looks from this machine too, which takes one at a time:
-// it is done again while another test's is at it.
-func alone(t *testing.T, run func() result) result {
-	t.Helper()
-	var r result
-	eventually(t, 10*time.Minute, func() string {
-		if r = run(); strings.Contains(r.all(), "another run is at work on this host") {
-			return tail(r.all(), 10)
-		}
-		return ""
-	})
-	return r
-}
 
 // left is what a homeserver holds, and what verify.yml may leave no more of.
 const left = `cd / && runuser -u postgres -- psql -XAt -d synapse -c "select 'users', count(*) from users where deactivated = 0
@@ -180,13 +166,13 @@ func verifiedFromAfar(s server) {
 	verify := func(account string) result {
 		vars := write(t, "account.yml", fmt.Sprintf("verify_hosts: localhost\nmatrix_domain: %s\nverify_ca_path: %s\nverify_resolve: {%s: %s, %s: %s}\n%s",
 			domain, ca, domain, at, public, at, account))
-		return alone(t, func() result {
-			m := command(t, "run", "-i", "localhost,", "-c", "local", "-e", "@"+vars, "mxplay:verify.yml", "-vvv")
-			if err := m.Run(); err != nil && m.ProcessState == nil {
-				t.Fatal(err)
-			}
-			return m.result()
-		})
+		onController.Lock()
+		defer onController.Unlock()
+		m := command(t, "run", "-i", "localhost,", "-c", "local", "-e", "@"+vars, "mxplay:verify.yml", "-vvv")
+		if err := m.Run(); err != nil && m.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return m.result()
 	}
 	r := verify(fmt.Sprintf("verify_admin_token: %s\nverify_admin_url: http://%s:8018\n", s.admin, at)).ends(t, 0)
 	r.says(t, "users are made pass", "a room pass", "a message pass", "download pass", "without consent no room pass", "a notice arrives pass", "certificate of "+public+" pass",
