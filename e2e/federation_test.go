@@ -93,6 +93,11 @@ synapse_settings:
 synapse_server: {ip_range_whitelist: [%s]}
 `, ca.dir, ca.dir, ca.dir, subnet(t, l.Host("one").Addr)))
 	both := []string{"-i", inv(""), "-e", "@" + vars, "mxplay:site.yml"}
+	for host, c := range mxplay(t, l, append([]string{"-C", "--output", "json"}, both...)...).ends(t, 0).recap(t) {
+		if c.Changed == 0 || c.Failed+c.Unreachable+c.Ignored+c.Rescued != 0 {
+			t.Errorf("check mode on a bare host, %s: %+v", host, c)
+		}
+	}
 	mxplay(t, l, both...).ends(t, 0)
 
 	t.Run("settings", func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/mxplay/mxplay/e2e/lab"
@@ -35,6 +36,7 @@ matrix_edge
 [matrix:vars]
 matrix_domain=%s
 synapse_workers=small
+matrix_firewall=true
 synapse_settings={"rc_login": {"address": {"per_second": 10, "burst_count": 100}, "account": {"per_second": 10, "burst_count": 100}}}
 synapse_repository_url=%s
 synapse_repository_key_url=%s/matrix-org-archive-keyring.gpg
@@ -219,9 +221,8 @@ except psycopg2.OperationalError as e: print(e)
 
 // privateOnly fails the test where a port that is between the hosts only is open to others.
 func privateOnly(t *testing.T, l *lab.Lab) {
-	for host, ports := range map[string][]string{
-		"db": {"5432"}, "hs": {"6380", "8008", "8086", "9093"}, "w1": {"8081", "8083", "8085"}, "w2": {"8082", "8084", "9104"},
-	} {
+	private := map[string][]string{"db": {"5432"}, "hs": {"6380", "8008", "8086", "9093"}, "w1": {"8081", "8083", "8085"}, "w2": {"8082", "8084", "9104"}}
+	for host, ports := range private {
 		open := strings.Fields(sh(t, l, host, "ss -ltnH | awk '{print $4}'"))
 		for _, port := range ports {
 			if !slices.Contains(open, l.Host(host).Addr+":"+port) {
@@ -234,6 +235,44 @@ func privateOnly(t *testing.T, l *lab.Lab) {
 			}
 		}
 	}
+	firewalled(t, l, private)
+}
+
+// firewalled looks from this machine, which is none of the homeserver's hosts but in their network, and from a neighbour.
+func firewalled(t *testing.T, l *lab.Lab, private map[string][]string) {
+	seen := func(host string, want bool, ports ...string) {
+		t.Helper()
+		var all sync.WaitGroup
+		for _, port := range ports {
+			all.Go(func() {
+				is := false
+				var err error
+				for range 3 { // a busy machine may answer late
+					if is, err = closed("tcp", l.Host(host).Addr, port); err != nil || is == want {
+						break
+					}
+				}
+				if err != nil || is != want {
+					t.Errorf("%s: port %s is closed to others: %v, %v", host, port, is, err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	for host, ports := range private {
+		seen(host, true, ports...)
+		seen(host, false, "22")
+		for _, port := range ports {
+			sh(t, l, "edge", fmt.Sprintf("timeout 20 bash -c '</dev/tcp/%s/%s'", l.Host(host).Addr, port))
+		}
+	}
+	seen("edge", false, "22", "80", "443", "3478", "5349")
+	seen("edge", true, "8448")
+	// it is the rules that close the port, and the file has them
+	sh(t, l, "db", "nft delete table inet matrix")
+	seen("db", false, "5432")
+	sh(t, l, "db", "systemctl restart nftables")
+	seen("db", true, "5432")
 }
 
 // callsThrough takes the credentials that Synapse hands out to coturn on another host.
