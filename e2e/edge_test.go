@@ -48,6 +48,7 @@ nginx_acme_ca_file=%s
 	startPebble(t, l, e.ca)
 
 	t.Run("check on a bare host", func(t *testing.T) { edgeBare(e.with("firewall,nginx,coturn").in(t)) })
+	t.Run("Draupnir without its Node", func(t *testing.T) { oldNode(t, l, "peer") })
 	t.Run("acme", func(t *testing.T) { edgeACME(e.in(t)) })
 	t.Run("given", func(t *testing.T) { edgeGiven(e.in(t)) })
 	t.Run("paths", func(t *testing.T) { edgePaths(e.in(t)) })

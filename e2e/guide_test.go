@@ -22,7 +22,7 @@ import (
 )
 
 // guideVars sets the sections of the guide that a first installation has not.
-func guideVars(t *testing.T, mail *mailbox) string {
+func guideVars(t *testing.T, mail *mailbox, more string) string {
 	t.Helper()
 	return write(t, "guide.yml", fmt.Sprintf(`synapse_email:
   smtp_host: smtp.example.lab
@@ -65,20 +65,20 @@ synapse_settings:
     address: {per_second: 10, burst_count: 100}
     account: {per_second: 10, burst_count: 100}
     failed_attempts: {per_second: 10, burst_count: 100}
-`, mail.port, newAuthority(t).file("authority.pem"), abs(t, "testdata/terms")))
+%s`, mail.port, newAuthority(t).file("authority.pem"), abs(t, "testdata/terms"), more))
 }
 
 // guide makes a plain homeserver one with every section of the guide but LDAP,
 // and looks whether each does what it is for.
 // It returns what the runs said.
-func guide(t *testing.T, l *lab.Lab, inv string, c *http.Client) string {
+func guide(t *testing.T, l *lab.Lab, inv string, c *http.Client, liveKit string) string {
 	bridge, err := url.Parse(l.StandIn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mail := takeMail(t, bridge.Hostname())
 	sh(t, l, "hs", fmt.Sprintf("echo '%s smtp.example.lab' >>/etc/hosts", mail.host))
-	vars := guideVars(t, mail)
+	vars := guideVars(t, mail, liveKitVars(t, l, liveKit))
 	args := func(more ...string) []string {
 		return append([]string{"-i", inv, "-e", "@" + vars, "mxplay:site.yml"}, more...)
 	}
@@ -97,6 +97,7 @@ func guide(t *testing.T, l *lab.Lab, inv string, c *http.Client) string {
 	t.Run("media", func(t *testing.T) { mediaStore(s.in(t)) })
 	t.Run("server", func(t *testing.T) { serverSection(s.in(t)) })
 	t.Run("turn", func(t *testing.T) { turnCredentials(s.in(t)) })
+	t.Run("LiveKit", func(t *testing.T) { calls(s.in(t), inv, vars) })
 	t.Run("notices and terms", func(t *testing.T) { noticesAndTerms(s.in(t)) })
 	t.Run("log", func(t *testing.T) { logs(s.in(t)) })
 	t.Run("verify", func(t *testing.T) { verified(s.in(t), inv, mail) })
@@ -111,6 +112,7 @@ func guide(t *testing.T, l *lab.Lab, inv string, c *http.Client) string {
 			t.Errorf("the old consent counts for the new terms: %d %v", status, doc)
 		}
 	})
+	t.Run("Draupnir", func(t *testing.T) { moderation(s.in(t), args) })
 	t.Run("workers", func(t *testing.T) { workers(s.in(t), inv, args) })
 	t.Run("LDAP", func(t *testing.T) { ldapLogin(s.in(t), inv, args) })
 	return said

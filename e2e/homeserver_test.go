@@ -48,6 +48,7 @@ synapse_repository_fingerprint=%s
 func TestHomeserver(t *testing.T) {
 	t.Parallel()
 	l := up(t, lab.Spec{Name: "hs", Suite: "sid", Aliases: []string{domain, public}})
+	liveKit := startLiveKit(t)
 	inv := siteInventory(t, l, "hs")
 	args := func(more ...string) []string { return append([]string{"-i", inv, "mxplay:site.yml"}, more...) }
 	spy := watchProcesses(t, l, "hs")
@@ -70,7 +71,7 @@ func TestHomeserver(t *testing.T) {
 	t.Run("check", func(t *testing.T) { said.WriteString(unchanged(t, l, args("-C", "-D", "-vvv")...).all()) })
 	spy = watchProcesses(t, l, "hs")
 	defer spy.stop()
-	t.Run("guide", func(t *testing.T) { said.WriteString(guide(t, l, inv, client)) })
+	t.Run("guide", func(t *testing.T) { said.WriteString(guide(t, l, inv, client, liveKit())) })
 	ran = append(ran, spy.stop()...)
 	t.Run("secrets", func(t *testing.T) { secrets(t, l, said.String(), ran) })
 }

@@ -267,9 +267,9 @@ var (
 )
 
 // freeKeys are maps whose keys only the program that is configured knows
-// (Synapse's settings, and the specs that declare them), or that are names of the user's own: no reader of a playbook can tell that one
+// (the settings of Synapse, LiveKit and Draupnir, and the specs that declare them), or that are names of the user's own: no reader of a playbook can tell that one
 // is misspelt, nor can the engine.
-var freeKeys = regexp.MustCompile(`(?m)^\w+\.yml/\d+/loop/\d+/data/|^(?:main|settings|workers)\.yml/synapse_\w+/|^argument_specs\.yml/argument_specs/main/options/\w+/options/|/users/\w*$|/questions/|^hosts\.yml/.*/hosts/[^/]*$`)
+var freeKeys = regexp.MustCompile(`(?m)^\w+\.yml/\d+/loop/\d+/data/|^(?:main|settings|workers)\.yml/(?:synapse_\w+|livekit_config|draupnir_config)/|^argument_specs\.yml/argument_specs/main/options/\w+/options/|/users/\w*$|/questions/|^hosts\.yml/.*/hosts/[^/]*$`)
 
 // texts are the literals in an expression: letters of a text, as anywhere else.
 var texts = regexp.MustCompile(`"[^"]*"|'[^']*'`)
