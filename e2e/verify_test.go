@@ -102,7 +102,7 @@ mv /root/matrix.conf $(cat /root/site); chown matrix-synapse: /var/lib/matrix-sy
 		r.says(t, "server document FAIL FAIL", "found by other servers FAIL", "a mail is taken FAIL status 500", "upload FAIL status 500", "no preview of 127.0.0.1 FAIL",
 			"captcha FAIL FAIL open to everybody", "turn:"+public+":3478 udp FAIL FAIL", "others are refused pass", "admin interface is closed FAIL status 200", "closed to tokens FAIL status 401",
 			"client document pass pass", "a message pass pass", "no preview of 10.0.0.1 pass", "nothing is left behind pass",
-			domain+" fails in Delegation and DNS, nginx, Registration, Federation, Media store, TURN, E-mail:")
+			domain+" fails in Delegation and DNS, nginx, Registration, Federation, Media store, TURN, LiveKit, E-mail:")
 		if after := sh(t, s.l, s.host, left); after != before {
 			t.Errorf("it leaves\n%s\nwhere there was\n%s", after, before)
 		}
